@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// What the core wants done. Executed in order; results come back as events.
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "guestd/events.hpp"
+#include "guestd/records.hpp"
+
+namespace guestd {
+
+enum class CallKind {
+    start,             ///< virDomainCreateWithFlags: boot or restore
+    shutdown_auto,     ///< agent when connected, else ACPI
+    shutdown_agent,    ///< may block for 60 s in libvirt
+    shutdown_acpi,     ///< returns when the button is pressed
+    save,              ///< virDomainManagedSave
+    destroy_graceful,  ///< SIGTERM to QEMU; EBUSY after 15 s
+    destroy_forced,
+    resume,
+    suspend,
+    wake,              ///< out of S3
+    abort_job,         ///< of a save under way
+    probe,             ///< re-read state and job, nothing else
+    set_time,          ///< the guest's clock, through its agent
+};
+std::string_view to_string(CallKind kind);
+
+/// Long calls occupy one of libvirt's ordinary workers for as long as they take; the others are
+/// served by its priority workers or return at once, and must get through while saves are running.
+constexpr bool is_long(CallKind kind) {
+    switch (kind) {
+        case CallKind::start:
+        case CallKind::shutdown_auto:
+        case CallKind::shutdown_agent:
+        case CallKind::save:
+        case CallKind::set_time:
+            return true;
+        case CallKind::shutdown_acpi:
+        case CallKind::destroy_graceful:
+        case CallKind::destroy_forced:
+        case CallKind::resume:
+        case CallKind::suspend:
+        case CallKind::wake:
+        case CallKind::abort_job:
+        case CallKind::probe:
+            return false;
+    }
+    return true;
+}
+
+/// Submit a call to libvirt. Exactly one `CallReturned` with this id follows, unless the call is
+/// abandoned first.
+struct Call {
+    CallId id = 0;
+    GuestId guest;
+    CallKind kind = CallKind::probe;
+    bool bypass_cache = false;      ///< start, save
+    bool force_boot = false;        ///< start: ignore (drop) a managed save image
+    /// save: the state that a later start returns to; empty = the state it is in now
+    std::optional<GuestState> save_as;
+};
+
+/// The core no longer waits for this call: its thread and connection are given up, and replaced
+/// where more calls are queued. A result that arrives all the same is dropped.
+struct AbandonCall {
+    CallId id = 0;
+    GuestId guest;
+};
+
+/// Begin (or replace) a run with its guests and, for a drain, its resume entries: one transaction.
+/// Existing entries of other guests stay.
+struct StoreRun {
+    StoreId id = 0;
+    RunRecord run;
+    std::vector<RunGuestRecord> guests;
+    std::vector<ResumeEntry> entries;
+};
+/// Insert or replace single entries.
+struct StoreEntries {
+    StoreId id = 0;
+    std::vector<ResumeEntry> entries;
+};
+struct DropEntry {
+    std::string uri;
+    Uuid uuid;
+};
+struct StoreGuest {
+    RunGuestRecord guest;
+};
+struct StoreSpan {
+    SpanRecord span;
+};
+/// Update state, end and result of a run.
+struct StoreRunEnd {
+    StoreId id = 0;
+    RunRecord run;
+};
+
+/// Something people or programs may want to know: the daemon turns it into a journal line with
+/// fields, and a bus signal. The core never logs.
+enum class NoticeKind {
+    run_started,
+    run_ended,
+    step_started,      ///< a guest's next step: `what` names it
+    guest_done,        ///< `outcome`, `text` = cause
+    guest_retrying,
+    guest_held,        ///< `text` = for what
+    intent_not_stored, ///< the resume list could not be made durable
+    uri_unreachable,
+    remark,            ///< worth a line, of no kind of its own
+};
+struct Notice {
+    NoticeKind kind = NoticeKind::remark;
+    RunId run = 0;
+    std::optional<GuestId> guest;
+    std::string name;               ///< guest name, unescaped
+    std::string what;
+    Outcome outcome = Outcome::pending;
+    std::string text;
+    bool warning = false;
+};
+
+using Command = std::variant<Call, AbandonCall, StoreRun, StoreEntries, DropEntry, StoreGuest,
+                             StoreSpan, StoreRunEnd, Notice>;
+using Outbox = std::vector<Command>;
+
+}  // namespace guestd

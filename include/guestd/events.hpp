@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// What the core is told. Past participles; plain values; never a handle.
+///
+/// libvirt's events are hints: they may be missing, doubled or late. What decides is state that was
+/// read (`InventoryListed`, `CallReturned::observed`).
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "guestd/policy.hpp"
+#include "guestd/records.hpp"
+#include "guestd/time.hpp"
+#include "guestd/types.hpp"
+
+namespace guestd {
+
+/// Number of a call to libvirt, unique for the life of the process; 0 = none.
+using CallId = std::uint64_t;
+/// Number of a write to the store, unique for the life of the process; 0 = nobody waits.
+using StoreId = std::uint64_t;
+
+/// One domain as a listing shows it.
+struct GuestInfo {
+    Uuid uuid;
+    std::string name;
+    GuestState state = GuestState::shutoff;
+    bool persistent = true;
+    bool autostart = false;
+    bool managed_save = false;
+    bool agent_channel = false;    ///< has a guest agent channel
+    bool agent_connected = false;
+    bool saving = false;           ///< a save job, ours of an earlier life or anybody's, is running
+    Bytes memory{};                ///< largest it may have; 0 = unknown
+    std::string metadata;          ///< content of our metadata element
+};
+
+/// The URI answers, events are registered, and this is everything on it. After every (re)connect.
+struct InventoryListed {
+    UriId uri{};
+    std::vector<GuestInfo> guests;
+    unsigned long_calls = 15;      ///< long calls that libvirt serves at once and still can abort
+};
+
+/// The connection is gone; every call under way on the URI returns as `unknown` on its own.
+struct UriLost {
+    UriId uri{};
+    std::string reason;
+};
+
+enum class Lifecycle {
+    defined,
+    undefined,
+    booted,        ///< started from nothing
+    restored,      ///< started from a saved image
+    started,       ///< in any other way: migrated here, from a snapshot, woken up
+    suspended,
+    resumed,
+    shutting_down,
+    shut_down,     ///< stopped: the guest itself went down
+    saved,         ///< stopped: its memory is in an image
+    destroyed,     ///< stopped by force
+    crashed,
+    migrated,      ///< stopped: it runs elsewhere
+    stopped,       ///< stopped in any other way
+    pmsuspended,
+};
+
+/// A lifecycle event of libvirt. The name is set for `defined` and the starts.
+struct GuestChanged {
+    GuestId guest;
+    Lifecycle what = Lifecycle::defined;
+    std::string name;
+    bool persistent = true;
+};
+
+struct AgentChanged {
+    GuestId guest;
+    bool connected = false;
+};
+
+/// How a call came out. `done`: libvirt says it did it. `refused`: it says no, or failed.
+/// `busy`: the guest's disk lock belongs to somebody else (VIR_ERR_RESOURCE_BUSY). `aborted`: by
+/// our own abort. `unknown`: the connection broke or the call was abandoned; anything may be.
+enum class CallStatus { done, refused, busy, aborted, unknown };
+
+struct CallReturned {
+    CallId id = 0;
+    GuestId guest;
+    CallStatus status = CallStatus::done;
+    std::string message;           ///< libvirt's words, for people; never matched
+    /// State re-read after the call, whatever its status; empty when it could not be read.
+    std::optional<GuestInfo> observed;
+    Bytes bytes{};                 ///< written by a save, where the driver tells
+};
+
+/// Progress of a save, from job statistics.
+struct SaveProgressed {
+    GuestId guest;
+    Bytes done;
+    Bytes total;
+};
+
+struct RunRequested {
+    RunKind kind = RunKind::boot;
+    Trigger trigger = Trigger::manual;
+    std::optional<Duration> deadline;      ///< overrides every URI's
+    std::vector<std::string> selection;    ///< globs over names; empty = all
+};
+
+struct CancelRequested {
+    RunId run = 0;                         ///< 0 = whichever is active
+};
+
+/// A write with an id has become durable, or could not.
+struct Stored {
+    StoreId id = 0;
+    bool durable = true;
+    std::string message;
+};
+
+struct PolicyReplaced {
+    std::shared_ptr<const PolicySource> policy;
+};
+
+/// Nothing happened but time.
+struct TimeElapsed {};
+
+using Event = std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned,
+                           SaveProgressed, RunRequested, CancelRequested, Stored, PolicyReplaced,
+                           TimeElapsed>;
+
+}  // namespace guestd

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+
+#include "guestd/commands.hpp"
+#include "guestd/events.hpp"
+
+namespace guestd {
+
+/// Where adapters put what they have to tell the core. Thread-safe, never blocks, never throws.
+using EventSink = std::function<void(Event)>;
+
+/// The way to libvirt. Connects by itself to every URI and stays connected, telling the sink with
+/// InventoryListed and UriLost.
+///
+/// Called on the loop's thread; no member blocks. Results arrive at the sink, from any thread.
+class Hypervisor {
+public:
+    virtual ~Hypervisor() = default;
+    virtual void submit(const Call& call) = 0;
+    virtual void abandon(const AbandonCall& call) = 0;
+};
+
+}  // namespace guestd
