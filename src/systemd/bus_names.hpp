@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Names on the bus, shared by the daemon and guestctl. Part of the public interface: a name that
+/// was released once is never changed. Header only, so that guestctl needs nothing of the daemon.
+
+namespace guestd::bus {
+
+inline constexpr const char* kService = "org.guestd1";
+inline constexpr const char* kPath = "/org/guestd1";
+inline constexpr const char* kManager = "org.guestd1.Manager";
+
+inline constexpr const char* kErrorInvalid = "org.guestd1.Error.InvalidArgument";
+inline constexpr const char* kErrorUnavailable = "org.guestd1.Error.Unavailable";
+inline constexpr const char* kErrorIo = "org.guestd1.Error.IO";
+inline constexpr const char* kErrorCorrupt = "org.guestd1.Error.Corrupt";
+inline constexpr const char* kErrorRefused = "org.guestd1.Error.Refused";
+inline constexpr const char* kErrorInternal = "org.guestd1.Error.Internal";
+/// The bus' own name: clients and polkit agents know it.
+inline constexpr const char* kErrorAccessDenied = "org.freedesktop.DBus.Error.AccessDenied";
+
+inline constexpr const char* kRunStarted = "RunStarted";
+inline constexpr const char* kRunEnded = "RunEnded";
+inline constexpr const char* kGuestChanged = "GuestChanged";
+inline constexpr const char* kProgress = "Progress";
+
+}  // namespace guestd::bus
