@@ -65,9 +65,9 @@ struct StatusView {
     std::string version;
     std::string degraded;  ///< "" = not
     std::string boot_id;
-    TimePoint now{};       ///< so that a client need not know our clock
+    TimePoint now{};  ///< so that a client need not know our clock
     std::optional<RunView> active_run;
-    std::optional<RunView> last_run;   ///< newest that has ended
+    std::optional<RunView> last_run;  ///< newest that has ended
     unsigned guests = 0;
     unsigned running = 0;
     unsigned resume_entries = 0;
@@ -79,7 +79,7 @@ struct StatusView {
 struct ProgressView {
     RunView run;
     TimePoint now{};
-    Bytes bytes_done{};   ///< of all saves of the run
+    Bytes bytes_done{};  ///< of all saves of the run
     Bytes bytes_total{};
     std::vector<GuestView> active;  ///< longest in their phase first; at most kProgressGuests
     unsigned active_total = 0;
@@ -100,7 +100,7 @@ struct BootRequest {
 struct DrainRequest {
     std::vector<std::string> selection;
     Trigger trigger = Trigger::manual;
-    std::optional<Duration> deadline;    ///< from now
+    std::optional<Duration> deadline;  ///< from now
 };
 
 /// Receives the answer of a question that needs the disk: exactly once, on the loop's thread,

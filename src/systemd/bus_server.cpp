@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "systemd/bus_server.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "systemd/bus_encode.hpp"
+#include "systemd/bus_manager.hpp"
+#include "systemd/bus_names.hpp"
+
+namespace guestd::bus {
+namespace {
+
+/// The bus daemon restarts seldom and comes back within a second or two.
+constexpr std::uint64_t kRetryUsec = 2'000'000;
+/// Five times a second looks live; more only wakes clients.
+constexpr std::uint64_t kProgressUsec = 200'000;
+/// Timers need not be exact to better than this.
+constexpr std::uint64_t kAccuracyUsec = 10'000;
+/// Numbers of RequestName's answer, from the D-Bus specification.
+constexpr std::uint32_t kPrimaryOwner = 1;
+constexpr std::uint32_t kAlreadyOwner = 4;
+
+const char* word_of(const Notice& notice) {
+    switch (notice.kind) {
+        case NoticeKind::step_started:
+            return notice.what.c_str();
+        case NoticeKind::guest_done:
+            return "done";
+        case NoticeKind::guest_retrying:
+            return "retrying";
+        case NoticeKind::guest_held:
+            return "held";
+        case NoticeKind::run_started:
+        case NoticeKind::run_ended:
+        case NoticeKind::intent_not_stored:
+        case NoticeKind::uri_unreachable:
+        case NoticeKind::remark:
+            return nullptr;
+    }
+    return nullptr;
+}
+
+std::uint64_t now_of(sd_event* event) {
+    std::uint64_t now = 0;
+    check(sd_event_now(event, CLOCK_MONOTONIC, &now), "read the clock");
+    return now;
+}
+
+}  // namespace
+
+Server::Server(sd_event* event, Facade& facade, Remark remark, Bus which)
+    : event_(event), facade_(facade), remark_(std::move(remark)), which_(which) {
+    connect();
+}
+
+Server::~Server() {
+    disconnect();
+}
+
+void Server::say(const std::string& text) {
+    if (text != said_ && remark_)
+        remark_(text);
+    said_ = text;
+}
+
+void Server::connect() noexcept {
+    try {
+        open();
+    } catch (const Failure& failure) {
+        say(std::string{"no bus: "} + failure.what());
+        retry_later();
+    } catch (...) {
+        retry_later();
+    }
+}
+
+// Nothing in here waits: the connection is made and the name is asked for in the background.
+void Server::open() {
+    sd_bus* bus = nullptr;
+    check(which_ == Bus::system ? sd_bus_open_system_with_description(&bus, "guestd")
+                                : sd_bus_open_user_with_description(&bus, "guestd"),
+          "connect to the bus");
+    bus_.reset(bus);
+    sd_bus_slot* slot = nullptr;
+    check(sd_bus_add_object_vtable(bus, &slot, kPath, kManager, kManagerVtable, &facade_),
+          "offer the interface");
+    object_.reset(slot);
+    check(sd_bus_match_signal(bus, &slot, nullptr, "/org/freedesktop/DBus/Local",
+                              "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, this),
+          "watch the connection");
+    gone_.reset(slot);
+    check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
+    name_.reset(slot);
+    check(sd_bus_attach_event(bus, event_, SD_EVENT_PRIORITY_NORMAL), "attach to the loop");
+    const StatusView status = facade_.status();
+    degraded_ = status.degraded;
+    active_run_ = status.active_run ? status.active_run->record.id : 0;
+}
+
+void Server::disconnect() noexcept {
+    owner_ = false;
+    if (bus_)
+        sd_bus_detach_event(bus_.get());
+    object_.reset();
+    name_.reset();
+    gone_.reset();
+    bus_.reset();
+}
+
+void Server::retry_later() noexcept {
+    owner_ = false;
+    sd_event_source* source = nullptr;
+    if (sd_event_add_time_relative(event_, &source, CLOCK_MONOTONIC, kRetryUsec, kAccuracyUsec,
+                                   on_retry, this) < 0)
+        return;  // no memory for a timer: the bus stays away, guestd goes on
+    sd_event_source_set_description(source, "bus reconnect");
+    retry_.reset(source);
+}
+
+int Server::on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept {
+    auto& self = *static_cast<Server*>(userdata);
+    self.disconnect();
+    self.connect();
+    return 0;
+}
+
+int Server::on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept {
+    auto& self = *static_cast<Server*>(userdata);
+    try {
+        std::uint32_t answer = 0;
+        if (const sd_bus_error* error = sd_bus_message_get_error(reply)) {
+            self.say(std::string{"cannot be org.guestd1 on the bus: "} +
+                     (error->message == nullptr ? error->name : error->message));
+        } else {
+            answer = read_u32(reply);
+            self.owner_ = answer == kPrimaryOwner || answer == kAlreadyOwner;
+            self.say(self.owner_ ? "connected to the bus as org.guestd1"
+                                 : "org.guestd1 on the bus belongs to another process");
+        }
+    } catch (...) {
+        self.owner_ = false;
+    }
+    if (!self.owner_)
+        self.retry_later();
+    return 0;
+}
+
+// The connection cannot be freed from within its own callback; the timer does it.
+int Server::on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept {
+    auto& self = *static_cast<Server*>(userdata);
+    try {
+        self.say("the bus went away");
+    } catch (...) {
+        self.owner_ = false;
+    }
+    self.retry_later();
+    return 0;
+}
+
+template <class Write>
+void Server::signal(const char* member, Write&& write) noexcept {
+    if (!owner_)
+        return;
+    try {
+        sd_bus_message* raw = nullptr;
+        check(sd_bus_message_new_signal(bus_.get(), &raw, kPath, kManager, member), "signal");
+        const Message message{raw};
+        write(raw);
+        check(sd_bus_send(bus_.get(), raw, nullptr), "signal");
+    } catch (...) {
+        // Whoever misses a signal reads the state; a broken bus announces itself.
+    }
+}
+
+void Server::run_started(RunId run, RunKind kind, Trigger trigger) {
+    signal(kRunStarted, [&](sd_bus_message* into) {
+        append(into, run);
+        append(into, to_string(kind));
+        append(into, to_string(trigger));
+    });
+}
+
+void Server::run_ended(RunId run, bool clean) {
+    signal(kRunEnded, [&](sd_bus_message* into) {
+        append(into, run);
+        append(into, clean);
+    });
+}
+
+void Server::guest_changed(const Notice& notice, const std::string& uri) {
+    const char* const what = word_of(notice);
+    if (what == nullptr || !notice.guest)
+        return;
+    signal(kGuestChanged, [&](sd_bus_message* into) {
+        append(into, notice.run);
+        append(into, std::string_view{uri});
+        append(into, std::string_view{notice.guest->uuid.str()});
+        append(into, std::string_view{notice.name});
+        append(into, std::string_view{what});
+        append(into, notice.outcome == Outcome::pending ? "" : to_string(notice.outcome));
+        append(into, std::string_view{notice.text});
+    });
+}
+
+void Server::send_progress() {
+    const auto progress = facade_.progress();
+    if (!progress)
+        return;
+    progress_sent_ = now_of(event_);
+    signal(kProgress, [&](sd_bus_message* into) {
+        append(into, progress->run.record.id);
+        encode(into, *progress);
+    });
+}
+
+void Server::arm_progress(std::uint64_t at) {
+    if (progress_timer_) {
+        check(sd_event_source_set_time(progress_timer_.get(), at), "arm a timer");
+        check(sd_event_source_set_enabled(progress_timer_.get(), SD_EVENT_ONESHOT), "arm a timer");
+        return;
+    }
+    sd_event_source* source = nullptr;
+    check(sd_event_add_time(event_, &source, CLOCK_MONOTONIC, at, kAccuracyUsec, on_progress_timer,
+                            this),
+          "arm a timer");
+    sd_event_source_set_description(source, "bus progress");
+    progress_timer_.reset(source);
+}
+
+void Server::progress_changed() {
+    if (!owner_)
+        return;
+    try {
+        int armed = SD_EVENT_OFF;
+        if (progress_timer_)
+            check(sd_event_source_get_enabled(progress_timer_.get(), &armed), "read a timer");
+        if (armed != SD_EVENT_OFF)
+            return;
+        const std::uint64_t next = progress_sent_ + kProgressUsec;
+        if (progress_sent_ == 0 || now_of(event_) >= next)
+            send_progress();
+        else
+            arm_progress(next);
+    } catch (const Failure& failure) {
+        say(failure.what());
+    }
+}
+
+int Server::on_progress_timer(sd_event_source*, std::uint64_t, void* userdata) noexcept {
+    try {
+        static_cast<Server*>(userdata)->send_progress();
+    } catch (...) {
+        // The next change tries again.
+    }
+    return 0;
+}
+
+void Server::status_changed() {
+    const StatusView status = facade_.status();
+    const RunId run = status.active_run ? status.active_run->record.id : 0;
+    if (!owner_ || (status.degraded == degraded_ && run == active_run_))
+        return;
+    degraded_ = status.degraded;
+    active_run_ = run;
+    char degraded[] = "Degraded";
+    char active_run[] = "ActiveRun";
+    char* names[] = {degraded, active_run, nullptr};
+    // A failure means a broken bus, which announces itself.
+    sd_bus_emit_properties_changed_strv(bus_.get(), kPath, kManager, names);
+}
+
+}  // namespace guestd::bus

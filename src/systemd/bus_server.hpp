@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// guestd on the bus.
+///
+/// The bus is a face, never a condition: guestd does its work without one. The server connects by
+/// itself, comes back when the bus daemon restarts, and drops what it has to say while there is
+/// nobody to say it to. Loop's thread; no member blocks or fails.
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "guestd/commands.hpp"
+#include "systemd/bus_facade.hpp"
+#include "systemd/bus_message.hpp"
+
+namespace guestd::bus {
+
+enum class Bus { system, user };
+
+class Server {
+public:
+    /// Told once for each change: "connected", "the bus is not there: …". For the log.
+    using Remark = std::function<void(const std::string&)>;
+
+    /// `event` and `facade` must outlive the server. On Bus::system the address is the one of
+    /// sd_bus_open_system(3), so DBUS_SYSTEM_BUS_ADDRESS overrides it.
+    Server(sd_event* event, Facade& facade, Remark remark, Bus which = Bus::system);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// True once org.guestd1 is ours.
+    bool connected() const { return owner_; }
+
+    void run_started(RunId run, RunKind kind, Trigger trigger);
+    void run_ended(RunId run, bool clean);
+    /// GuestChanged for notices about a guest: `what` is the step for step_started, else "done",
+    /// "retrying" or "held". Other notices are not for the bus and are dropped.
+    void guest_changed(const Notice& notice, const std::string& uri);
+    /// There is something new in Facade::progress(). Call it as often as you like: the facade is
+    /// asked, and the signal sent, at most five times a second.
+    void progress_changed();
+    /// Facade::status() may have another `degraded` or active run: tells whoever watches the
+    /// properties, if so.
+    void status_changed();
+
+private:
+    void connect() noexcept;
+    void open();
+    void disconnect() noexcept;
+    void retry_later() noexcept;
+    void say(const std::string& text);
+    void send_progress();
+    void arm_progress(std::uint64_t at);
+    template <class Write>
+    void signal(const char* member, Write&& write) noexcept;
+
+    static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
+    static int on_progress_timer(sd_event_source*, std::uint64_t, void* userdata) noexcept;
+    static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
+    static int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
+
+    using Source = std::unique_ptr<sd_event_source, Unref<sd_event_source_disable_unref>>;
+    using Connection = std::unique_ptr<sd_bus, Unref<sd_bus_close_unref>>;
+    using Slot = std::unique_ptr<sd_bus_slot, Unref<sd_bus_slot_unref>>;
+
+    sd_event* event_;
+    Facade& facade_;
+    Remark remark_;
+    Bus which_;
+    bool owner_ = false;
+    std::string said_;  ///< last remark, so that it is not repeated with every attempt
+    std::string degraded_;
+    RunId active_run_ = 0;
+    std::uint64_t progress_sent_ = 0;  ///< CLOCK_MONOTONIC; 0 = never
+    Source retry_;
+    Source progress_timer_;
+    // Slots go before the connection that they belong to.
+    Connection bus_;
+    Slot object_;
+    Slot name_;
+    Slot gone_;
+};
+
+}  // namespace guestd::bus
