@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Test guests: one boot sector, patched per guest, and the libvirt domain around it.
+
+A guest is data (`Guest`); this module turns it into a disk image and domain XML and never
+talks to libvirt. The trace file that belongs to a guest is described in acpi.s.
+"""
+
+import struct
+import subprocess
+import tempfile
+import uuid as uuids
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+TICKS_PER_SECOND = 18.2  # the BIOS timer
+MAX_SECONDS = 3000  # the guest counts ticks in 16 bits
+PATCH_OFFSET = 504  # late, delay, deaf: three words at the end of acpi.s
+NAMESPACE = uuids.UUID("6f5a3c1e-51f0-4b0c-9f0e-7f4d6a5b2c10")
+
+_sector = None
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One guest. Times are seconds of the guest's own clock."""
+
+    name: str
+    memory_mib: int = 16
+    delay: float = 0  # from being asked to going down
+    late: float = 0  # from power on to noticing the power button: a booting OS
+    deaf: bool = False  # traces that it was asked, and never goes down
+    autostart: bool = False
+    persistent: bool = True
+    extra_xml: str = field(default="", compare=False)  # children of <domain>
+    extra_devices: str = field(default="", compare=False)  # children of <devices>
+
+    @property
+    def uuid(self):
+        """The same name has the same UUID in every test."""
+        return str(uuids.uuid5(NAMESPACE, self.name))
+
+
+def boot_sector():
+    """The unpatched boot sector; assembled once per process."""
+    global _sector
+    if _sector is None:
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "acpi.bin"
+            subprocess.run([Path(__file__).parent / "build", output], check=True)
+            _sector = output.read_bytes()
+    return _sector
+
+
+def disk_image(guest):
+    """The bytes of the guest's raw disk."""
+    if max(guest.delay, guest.late) > MAX_SECONDS:
+        raise ValueError(f"{guest.name}: at most {MAX_SECONDS} s")
+    image = bytearray(boot_sector())
+    words = (round(guest.late * TICKS_PER_SECOND), round(guest.delay * TICKS_PER_SECOND),
+             int(guest.deaf))
+    struct.pack_into("<3H", image, PATCH_OFFSET, *words)
+    return bytes(image)
+
+
+def domain_xml(guest, disk, trace):
+    """The domain, for a host where `disk` and `trace` are the paths of the guest's files."""
+    return f"""<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>{escape(guest.name)}</name>
+  <uuid>{guest.uuid}</uuid>
+  <memory unit='MiB'>{guest.memory_mib}</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
+  <features><acpi/></features>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  {guest.extra_xml}
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='{escape(disk)}'/>
+      <target dev='hda' bus='ide'/>
+    </disk>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    {guest.extra_devices}
+  </devices>
+  <qemu:commandline>
+    <qemu:arg value='-chardev'/>
+    <qemu:arg value='file,id=trace,path={escape(trace)},append=on'/>
+    <qemu:arg value='-device'/>
+    <qemu:arg value='isa-debugcon,iobase=0xe9,chardev=trace'/>
+  </qemu:commandline>
+</domain>
+"""
