@@ -23,10 +23,10 @@ enum class CallKind {
     destroy_forced,
     resume,
     suspend,
-    wake,              ///< out of S3
-    abort_job,         ///< of a save under way
-    probe,             ///< re-read state and job, nothing else
-    set_time,          ///< the guest's clock, through its agent
+    wake,       ///< out of S3
+    abort_job,  ///< of a save under way
+    probe,      ///< re-read state and job, nothing else
+    set_time,   ///< the guest's clock, through its agent
 };
 std::string_view to_string(CallKind kind);
 
@@ -59,8 +59,8 @@ struct Call {
     CallId id = 0;
     GuestId guest;
     CallKind kind = CallKind::probe;
-    bool bypass_cache = false;      ///< start, save
-    bool force_boot = false;        ///< start: ignore (drop) a managed save image
+    bool bypass_cache = false;  ///< start, save
+    bool force_boot = false;    ///< start: ignore (drop) a managed save image
     /// save: the state that a later start returns to; empty = the state it is in now
     std::optional<GuestState> save_as;
 };
@@ -106,19 +106,19 @@ struct StoreRunEnd {
 enum class NoticeKind {
     run_started,
     run_ended,
-    step_started,      ///< a guest's next step: `what` names it
-    guest_done,        ///< `outcome`, `text` = cause
+    step_started,  ///< a guest's next step: `what` names it
+    guest_done,    ///< `outcome`, `text` = cause
     guest_retrying,
-    guest_held,        ///< `text` = for what
-    intent_not_stored, ///< the resume list could not be made durable
+    guest_held,         ///< `text` = for what
+    intent_not_stored,  ///< the resume list could not be made durable
     uri_unreachable,
-    remark,            ///< worth a line, of no kind of its own
+    remark,  ///< worth a line, of no kind of its own
 };
 struct Notice {
     NoticeKind kind = NoticeKind::remark;
     RunId run = 0;
     std::optional<GuestId> guest;
-    std::string name;               ///< guest name, unescaped
+    std::string name;  ///< guest name, unescaped
     std::string what;
     Outcome outcome = Outcome::pending;
     std::string text;

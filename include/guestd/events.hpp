@@ -32,18 +32,18 @@ struct GuestInfo {
     bool persistent = true;
     bool autostart = false;
     bool managed_save = false;
-    bool agent_channel = false;    ///< has a guest agent channel
+    bool agent_channel = false;  ///< has a guest agent channel
     bool agent_connected = false;
-    bool saving = false;           ///< a save job, ours of an earlier life or anybody's, is running
-    Bytes memory{};                ///< largest it may have; 0 = unknown
-    std::string metadata;          ///< content of our metadata element
+    bool saving = false;   ///< a save job, ours of an earlier life or anybody's, is running
+    Bytes memory{};        ///< largest it may have; 0 = unknown
+    std::string metadata;  ///< content of our metadata element
 };
 
 /// The URI answers, events are registered, and this is everything on it. After every (re)connect.
 struct InventoryListed {
     UriId uri{};
     std::vector<GuestInfo> guests;
-    unsigned long_calls = 15;      ///< long calls that libvirt serves at once and still can abort
+    unsigned long_calls = 15;  ///< long calls that libvirt serves at once and still can abort
 };
 
 /// The connection is gone; every call under way on the URI returns as `unknown` on its own.
@@ -55,18 +55,18 @@ struct UriLost {
 enum class Lifecycle {
     defined,
     undefined,
-    booted,        ///< started from nothing
-    restored,      ///< started from a saved image
-    started,       ///< in any other way: migrated here, from a snapshot, woken up
+    booted,    ///< started from nothing
+    restored,  ///< started from a saved image
+    started,   ///< in any other way: migrated here, from a snapshot, woken up
     suspended,
     resumed,
     shutting_down,
-    shut_down,     ///< stopped: the guest itself went down
-    saved,         ///< stopped: its memory is in an image
-    destroyed,     ///< stopped by force
+    shut_down,  ///< stopped: the guest itself went down
+    saved,      ///< stopped: its memory is in an image
+    destroyed,  ///< stopped by force
     crashed,
-    migrated,      ///< stopped: it runs elsewhere
-    stopped,       ///< stopped in any other way
+    migrated,  ///< stopped: it runs elsewhere
+    stopped,   ///< stopped in any other way
     pmsuspended,
 };
 
@@ -92,10 +92,10 @@ struct CallReturned {
     CallId id = 0;
     GuestId guest;
     CallStatus status = CallStatus::done;
-    std::string message;           ///< libvirt's words, for people; never matched
+    std::string message;  ///< libvirt's words, for people; never matched
     /// State re-read after the call, whatever its status; empty when it could not be read.
     std::optional<GuestInfo> observed;
-    Bytes bytes{};                 ///< written by a save, where the driver tells
+    Bytes bytes{};  ///< written by a save, where the driver tells
 };
 
 /// Progress of a save, from job statistics.
@@ -108,12 +108,12 @@ struct SaveProgressed {
 struct RunRequested {
     RunKind kind = RunKind::boot;
     Trigger trigger = Trigger::manual;
-    std::optional<Duration> deadline;      ///< overrides every URI's
-    std::vector<std::string> selection;    ///< globs over names; empty = all
+    std::optional<Duration> deadline;    ///< overrides every URI's
+    std::vector<std::string> selection;  ///< globs over names; empty = all
 };
 
 struct CancelRequested {
-    RunId run = 0;                         ///< 0 = whichever is active
+    RunId run = 0;  ///< 0 = whichever is active
 };
 
 /// A write with an id has become durable, or could not.
@@ -130,8 +130,8 @@ struct PolicyReplaced {
 /// Nothing happened but time.
 struct TimeElapsed {};
 
-using Event = std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned,
-                           SaveProgressed, RunRequested, CancelRequested, Stored, PolicyReplaced,
-                           TimeElapsed>;
+using Event =
+    std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned, SaveProgressed,
+                 RunRequested, CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
 
 }  // namespace guestd

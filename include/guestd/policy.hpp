@@ -45,10 +45,10 @@ enum class ProbeKind { running, agent, io_settle, tcp, address, exec, delay };
 /// One readiness probe: "agent", "tcp:[HOST:]PORT", "io-settle:1MiB:5s", "delay:30s", "exec:/x".
 struct Probe {
     ProbeKind kind = ProbeKind::running;
-    std::string target;            ///< tcp: host ("" = the guest's own address); exec: absolute path
-    std::uint16_t port = 0;        ///< tcp
-    Duration span{};               ///< delay: how long; io-settle: how long below the rate
-    Bytes rate{};                  ///< io-settle: bytes per second
+    std::string target;      ///< tcp: host ("" = the guest's own address); exec: absolute path
+    std::uint16_t port = 0;  ///< tcp
+    Duration span{};         ///< delay: how long; io-settle: how long below the rate
+    Bytes rate{};            ///< io-settle: bytes per second
     bool operator==(const Probe&) const = default;
 };
 /// io-settle without arguments: a booting OS reads tens of MiB/s, an idle one writes some KiB/s.
@@ -65,7 +65,7 @@ struct Need {
 enum class Tier { critical, normal, expendable };
 enum class StartChoice { automatic, always, never };  ///< automatic: resume list and autostart flag
 enum class AutostartMode { throttle, leave };
-enum class OnReadyTimeout { proceed, fail };           ///< spelled "continue" and "fail"
+enum class OnReadyTimeout { proceed, fail };  ///< spelled "continue" and "fail"
 enum class RestoreFailure { hold, cold_boot };
 enum class PendingConfig { resume, cold_boot };
 enum class TransientRule { shutdown, destroy, leave };
@@ -117,30 +117,30 @@ struct StopPolicy {
 /// Everything that holds for one guest.
 struct GuestPolicy {
     Tier tier = Tier::normal;
-    int priority = 0;                     ///< higher starts earlier, stops later
-    std::vector<std::string> after;       ///< globs over names, same URI
-    std::vector<std::string> requires_;   ///< same, and do not start without
+    int priority = 0;                    ///< higher starts earlier, stops later
+    std::vector<std::string> after;      ///< globs over names, same URI
+    std::vector<std::string> requires_;  ///< same, and do not start without
     StartPolicy start;
     StopPolicy stop;
 };
 
 /// Everything that holds for one URI as a whole.
 struct UriPolicy {
-    unsigned max_parallel = 4;            ///< guests between "start called" and "ready"; 0 = no limit
-    bool adaptive_parallel = false;       ///< max_parallel = "auto"
+    unsigned max_parallel = 4;       ///< guests between "start called" and "ready"; 0 = no limit
+    bool adaptive_parallel = false;  ///< max_parallel = "auto"
     Duration start_delay{};
     Pressure pressure;
     Bytes min_free_memory{512ULL << 20};
-    unsigned parallel_shutdown = 0;       ///< 0 = no limit of ours
-    unsigned parallel_save = 0;           ///< 0 = chosen from measured write bandwidth
-    Duration deadline = 10min;            ///< hard, from the start of the drain run
+    unsigned parallel_shutdown = 0;  ///< 0 = no limit of ours
+    unsigned parallel_save = 0;      ///< 0 = chosen from measured write bandwidth
+    Duration deadline = 10min;       ///< hard, from the start of the drain run
 };
 
 struct DaemonPolicy {
     std::vector<std::string> uris = {"qemu:///system"};
     OnStop on_stop = OnStop::automatic;
     Duration connect_timeout = 30s;
-    bool metadata = true;                 ///< honour policy in the guests' own metadata
+    bool metadata = true;  ///< honour policy in the guests' own metadata
 };
 
 /// What policy may depend on.
@@ -148,7 +148,7 @@ struct GuestFacts {
     std::string uri;
     Uuid uuid;
     std::string name;
-    std::string metadata;                 ///< content of our metadata element, "" = none
+    std::string metadata;  ///< content of our metadata element, "" = none
 };
 
 /// Where the core asks for policy. Pure and cheap: same arguments, same answer; no I/O.

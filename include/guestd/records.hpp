@@ -21,14 +21,14 @@ namespace guestd {
 struct ResumeEntry {
     std::string uri;
     Uuid uuid;
-    std::string name;              ///< for people
+    std::string name;  ///< for people
     bool was_paused = false;
-    bool transient = false;        ///< kept to be reported as gone, it cannot come back
-    bool expect_restore = false;   ///< a complete managed save image was made
-    std::string disk_identity;     ///< opaque text to be compared before a restore, "" = unknown
-    RunId run = 0;                 ///< the drain run that wrote it
+    bool transient = false;       ///< kept to be reported as gone, it cannot come back
+    bool expect_restore = false;  ///< a complete managed save image was made
+    std::string disk_identity;    ///< opaque text to be compared before a restore, "" = unknown
+    RunId run = 0;                ///< the drain run that wrote it
     WallTime since{};
-    std::string last_error;        ///< of the last attempt to bring it back
+    std::string last_error;  ///< of the last attempt to bring it back
     bool operator==(const ResumeEntry&) const = default;
 };
 
@@ -41,12 +41,12 @@ struct RunRecord {
     RunKind kind = RunKind::boot;
     Trigger trigger = Trigger::manual;
     RunState state = RunState::active;
-    std::string boot_id;           ///< of the host boot whose clock the TimePoints are on
+    std::string boot_id;  ///< of the host boot whose clock the TimePoints are on
     TimePoint started{};
-    TimePoint deadline = kNever;   ///< drain: the latest of its URIs' hard deadlines
+    TimePoint deadline = kNever;  ///< drain: the latest of its URIs' hard deadlines
     std::optional<TimePoint> ended;
     WallTime started_wall{};
-    bool clean = true;             ///< result, once ended: every outcome was clean
+    bool clean = true;                   ///< result, once ended: every outcome was clean
     std::vector<std::string> selection;  ///< globs; empty = all guests
     bool operator==(const RunRecord&) const = default;
 };
@@ -59,10 +59,10 @@ struct RunGuestRecord {
     Uuid uuid;
     std::string name;
     Outcome outcome = Outcome::pending;
-    std::string cause;             ///< why, in words for people
+    std::string cause;                 ///< why, in words for people
     std::optional<TimePoint> started;  ///< first call or request
     std::optional<TimePoint> ended;
-    Bytes bytes{};                 ///< written by a save
+    Bytes bytes{};  ///< written by a save
     bool operator==(const RunGuestRecord&) const = default;
 };
 
@@ -75,17 +75,17 @@ struct SpanRecord {
     std::string what;
     TimePoint begin{};
     std::optional<TimePoint> end;
-    std::string note;              ///< "refused: …", "timed out", what it was held for
+    std::string note;  ///< "refused: …", "timed out", what it was held for
     bool operator==(const SpanRecord&) const = default;
 };
 
 /// What a fresh start of guestd finds in the store.
 struct Restored {
     std::vector<ResumeEntry> resume_list;
-    std::optional<RunRecord> unfinished;          ///< newest run still `active`, of any boot
+    std::optional<RunRecord> unfinished;  ///< newest run still `active`, of any boot
     std::vector<RunGuestRecord> unfinished_guests;
     RunId last_run = 0;
-    bool boot_run_done = false;   ///< this boot id has had its boot run (finished or not)
+    bool boot_run_done = false;  ///< this boot id has had its boot run (finished or not)
 };
 
 }  // namespace guestd

@@ -108,10 +108,9 @@ std::string_view to_string(Trigger trigger) {
 }
 
 std::optional<Trigger> parse_trigger(std::string_view text) {
-    for (const auto trigger :
-         {Trigger::reboot, Trigger::poweroff, Trigger::halt, Trigger::kexec, Trigger::soft_reboot,
-          Trigger::ups, Trigger::maintenance, Trigger::session_end, Trigger::manual,
-          Trigger::host_boot})
+    for (const auto trigger : {Trigger::reboot, Trigger::poweroff, Trigger::halt, Trigger::kexec,
+                               Trigger::soft_reboot, Trigger::ups, Trigger::maintenance,
+                               Trigger::session_end, Trigger::manual, Trigger::host_boot})
         if (to_string(trigger) == text)
             return trigger;
     return std::nullopt;

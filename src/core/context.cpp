@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/context.hpp"
+
+namespace guestd::core {
+
+void ResumeList::restore(const std::vector<ResumeEntry>& entries) {
+    for (const auto& entry : entries)
+        remember(entry);
+}
+
+void ResumeList::remember(const ResumeEntry& entry) {
+    entries_.insert_or_assign({entry.uri, entry.uuid}, entry);
+}
+
+void ResumeList::put(Outbox& out, const ResumeEntry& entry, StoreId id) {
+    remember(entry);
+    out.emplace_back(StoreEntries{id, {entry}});
+}
+
+bool ResumeList::drop(Outbox& out, const std::string& uri, const Uuid& uuid) {
+    if (entries_.erase({uri, uuid}) == 0)
+        return false;
+    out.emplace_back(DropEntry{uri, uuid});
+    return true;
+}
+
+const ResumeEntry* ResumeList::find(const std::string& uri, const Uuid& uuid) const {
+    const auto found = entries_.find({uri, uuid});
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::vector<ResumeEntry> ResumeList::all() const {
+    std::vector<ResumeEntry> entries;
+    for (const auto& [key, entry] : entries_)
+        entries.push_back(entry);
+    return entries;
+}
+
+std::vector<ResumeEntry> ResumeList::of_uri(const std::string& uri) const {
+    std::vector<ResumeEntry> entries;
+    for (auto at = entries_.lower_bound({uri, Uuid{}});
+         at != entries_.end() && at->first.first == uri; ++at)
+        entries.push_back(at->second);
+    return entries;
+}
+
+GuestPolicy Context::guest_policy(const GuestId& id, const GuestInfo& info,
+                                  std::optional<Trigger> trigger) const {
+    return policy.guest(GuestFacts{uri_text(id.uri), id.uuid, info.name, info.metadata}, trigger);
+}
+
+GuestProgress progress_of(const Task& task) {
+    return GuestProgress{.guest = task.id,
+                         .name = task.name,
+                         .phase = task.over() ? "done" : task.phase,
+                         .since = task.since,
+                         .phase_deadline = task.phase_deadline,
+                         .attempts = task.attempts,
+                         .held_for = task.held_for,
+                         .done = task.done,
+                         .total = task.total,
+                         .outcome = task.outcome,
+                         .cause = task.cause};
+}
+
+void enter_phase(Context& ctx, RunId run, Task& task, std::string phase, std::string note) {
+    // A stretch of no length is no stretch: most guests never wait.
+    if (task.since < ctx.now && task.since != TimePoint{})
+        ctx.out.emplace_back(StoreSpan{SpanRecord{.run = run,
+                                                  .uri = ctx.uri_text(task.id.uri),
+                                                  .uuid = task.id.uuid,
+                                                  .what = task.phase,
+                                                  .begin = task.since,
+                                                  .end = ctx.now,
+                                                  .note = std::move(note)}});
+    task.phase = std::move(phase);
+    task.since = ctx.now;
+    task.phase_deadline = kNever;
+    task.held_for.clear();
+}
+
+RunGuestRecord record_of(const Context& ctx, RunId run, const Task& task,
+                         std::optional<TimePoint> ended) {
+    return RunGuestRecord{.run = run,
+                          .uri = ctx.uri_text(task.id.uri),
+                          .uuid = task.id.uuid,
+                          .name = task.name,
+                          .outcome = task.outcome,
+                          .cause = task.cause,
+                          .started = task.started,
+                          .ended = ended,
+                          .bytes = task.done};
+}
+
+void conclude(Context& ctx, RunId run, Task& task, Outcome outcome, std::string cause) {
+    enter_phase(ctx, run, task, "done", cause);
+    task.outcome = outcome;
+    task.cause = std::move(cause);
+    ctx.out.emplace_back(StoreGuest{record_of(ctx, run, task, ctx.now)});
+    ctx.out.emplace_back(Notice{.kind = NoticeKind::guest_done,
+                                .run = run,
+                                .guest = task.id,
+                                .name = task.name,
+                                .outcome = outcome,
+                                .text = task.cause,
+                                .warning = !is_clean(outcome)});
+}
+
+void conclude_run(Context& ctx, RunRecord& run, RunState state, std::string text) {
+    run.state = state;
+    run.ended = ctx.now;
+    ctx.out.emplace_back(StoreRunEnd{ctx.next_store(), run});
+    ctx.out.emplace_back(Notice{.kind = NoticeKind::run_ended,
+                                .run = run.id,
+                                .what = std::string{to_string(run.kind)},
+                                .text = std::move(text),
+                                .warning = !run.clean});
+}
+
+void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::string text,
+            bool warning) {
+    Notice notice{.kind = kind, .run = run, .text = std::move(text), .warning = warning};
+    if (task != nullptr) {
+        notice.guest = task->id;
+        notice.name = task->name;
+        notice.what = task->phase;
+    }
+    ctx.out.emplace_back(std::move(notice));
+}
+
+}  // namespace guestd::core

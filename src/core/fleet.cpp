@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/fleet.hpp"
+
+#include <set>
+#include <utility>
+
+namespace guestd::core {
+namespace {
+
+/// The state that an event leaves a guest in; empty = as it was.
+std::optional<GuestState> state_after(Lifecycle what) {
+    switch (what) {
+        case Lifecycle::booted:
+        case Lifecycle::restored:
+        case Lifecycle::started:
+        case Lifecycle::resumed:
+            return GuestState::running;
+        case Lifecycle::suspended:
+            return GuestState::paused;
+        case Lifecycle::shutting_down:
+            return GuestState::shutting_down;
+        case Lifecycle::shut_down:
+        case Lifecycle::saved:
+        case Lifecycle::destroyed:
+        case Lifecycle::migrated:
+        case Lifecycle::stopped:
+        case Lifecycle::crashed:
+            return GuestState::shutoff;
+        case Lifecycle::pmsuspended:
+            return GuestState::pmsuspended;
+        case Lifecycle::defined:
+        case Lifecycle::undefined:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool is_start(Lifecycle what) {
+    return what == Lifecycle::booted || what == Lifecycle::restored || what == Lifecycle::started;
+}
+
+bool is_stop(Lifecycle what) {
+    return state_after(what) == GuestState::shutoff;
+}
+
+Fleet::Fleet(std::vector<std::string> uris) {
+    for (auto& uri : uris)
+        uris_.push_back(UriState{.uri = std::move(uri)});
+}
+
+void Fleet::apply(const InventoryListed& event) {
+    auto& state = uris_.at(static_cast<std::size_t>(event.uri));
+    state.listed = state.ever_listed = true;
+    state.reason.clear();
+    state.long_calls = std::max(1U, event.long_calls);
+
+    std::set<Uuid> seen;
+    for (const auto& info : event.guests) {
+        seen.insert(info.uuid);
+        auto& guest = guests_[GuestId{event.uri, info.uuid}];
+        guest.id = GuestId{event.uri, info.uuid};
+        // An event that the new listing contradicts is history.
+        if (is_active(guest.info.state) != is_active(info.state))
+            guest.last.reset();
+        guest.info = info;
+    }
+    std::erase_if(guests_, [&](const auto& entry) {
+        return entry.first.uri == event.uri && !seen.contains(entry.first.uuid);
+    });
+}
+
+void Fleet::apply(const UriLost& event) {
+    auto& state = uris_.at(static_cast<std::size_t>(event.uri));
+    state.listed = false;
+    state.reason = event.reason;
+}
+
+void Fleet::apply(const GuestChanged& event) {
+    auto found = guests_.find(event.guest);
+    if (found == guests_.end()) {
+        if (!is_start(event.what) && event.what != Lifecycle::defined)
+            return;  // of a guest we never saw, and that no longer matters
+        found = guests_.emplace(event.guest, Guest{.id = event.guest}).first;
+        found->second.info.uuid = event.guest.uuid;
+        found->second.info.persistent = event.persistent;
+    }
+    auto& guest = found->second;
+    if (!event.name.empty())
+        guest.info.name = event.name;
+    if (event.what == Lifecycle::defined)
+        guest.info.persistent = true;
+    if (event.what == Lifecycle::undefined) {
+        guest.info.persistent = false;
+        if (!is_active(guest.info.state))
+            guests_.erase(found);
+        return;
+    }
+    if (const auto state = state_after(event.what))
+        guest.info.state = *state;
+    if (is_start(event.what) || is_stop(event.what))
+        guest.last = event.what;
+    if (is_start(event.what))
+        guest.info.managed_save = false;
+    if (event.what == Lifecycle::saved)
+        guest.info.managed_save = true;
+    if (is_stop(event.what)) {
+        guest.info.agent_connected = guest.info.saving = false;
+        if (!guest.info.persistent)
+            guest.info.state = GuestState::absent;
+    }
+}
+
+void Fleet::apply(const AgentChanged& event) {
+    if (const auto found = guests_.find(event.guest); found != guests_.end()) {
+        found->second.info.agent_channel = true;
+        found->second.info.agent_connected = event.connected;
+    }
+}
+
+void Fleet::observe(const GuestId& id, const GuestInfo& info) {
+    const auto found = guests_.find(id);
+    if (found == guests_.end())
+        return;
+    auto& known = found->second.info;
+    known.state = info.state;
+    known.managed_save = info.managed_save;
+    known.saving = info.saving;
+    if (info.state != GuestState::absent)
+        known.persistent = info.persistent;
+}
+
+const Guest* Fleet::find(const GuestId& id) const {
+    const auto found = guests_.find(id);
+    return found == guests_.end() ? nullptr : &found->second;
+}
+
+GuestState Fleet::state(const GuestId& id) const {
+    const auto* guest = find(id);
+    return guest == nullptr ? GuestState::absent : guest->info.state;
+}
+
+std::vector<const Guest*> Fleet::guests(UriId uri) const {
+    std::vector<const Guest*> found;
+    for (auto at = guests_.lower_bound(GuestId{uri, {}});
+         at != guests_.end() && at->first.uri == uri; ++at)
+        found.push_back(&at->second);
+    return found;
+}
+
+std::optional<UriId> Fleet::uri_id(const std::string& uri) const {
+    for (std::size_t i = 0; i < uris_.size(); ++i)
+        if (uris_[i].uri == uri)
+            return static_cast<UriId>(i);
+    return std::nullopt;
+}
+
+std::string Fleet::name_of(const GuestId& id) const {
+    const auto* guest = find(id);
+    return guest == nullptr || guest->info.name.empty() ? id.uuid.str() : guest->info.name;
+}
+
+}  // namespace guestd::core
