@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/opening.hpp"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <ctime>
+
+#include "store/rows.hpp"
+#include "store/schema.hpp"
+
+namespace guestd::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The file is there and cannot be trusted.
+class Untrusted : public std::runtime_error {
+public:
+    Untrusted(std::string kind, const std::string& why)
+        : std::runtime_error(why), kind_(std::move(kind)) {}
+    /// "damaged" or "newer".
+    const std::string& kind() const { return kind_; }
+
+private:
+    std::string kind_;
+};
+
+void require_whole(Database& db) {
+    auto verdict = db.prepare("PRAGMA quick_check(1)");
+    const std::string text = verdict.next() ? verdict.text() : "no answer to the integrity check";
+    if (text != "ok")
+        throw Untrusted{"damaged", text};
+}
+
+void require_known_version(Database& db) {
+    const auto version = db.number("PRAGMA user_version");
+    if (version < 0)
+        throw Untrusted{"damaged", "impossible schema version"};
+    if (version > schema_version())
+        throw Untrusted{"newer", "schema version " + std::to_string(version) +
+                                     ", this guestd knows up to " +
+                                     std::to_string(schema_version())};
+}
+
+void load(Database& db, const std::string& boot_id, Opening& out) {
+    unsigned skipped = 0;
+    out.restored = read_restored(db, boot_id, skipped);
+    out.config = read_config(db);
+    if (skipped > 0)
+        out.remarks.push_back(std::string{kFileName} + ": " + std::to_string(skipped) +
+                              " rows make no sense and were left out");
+}
+
+/// Shows at the start, and not in the middle of a shutdown, that the disk takes no writes.
+void probe_write(Database& db, const std::string& boot_id, Opening& out) {
+    try {
+        Transaction transaction{db};
+        db.prepare("INSERT OR REPLACE INTO kept_text(key, value) VALUES('opened_by_boot', ?)")
+            .bind(std::string_view{boot_id})
+            .run();
+        transaction.commit();
+    } catch (const SqliteError& error) {
+        if (error.means_damage())
+            throw;
+        out.why_not = error.what();
+        out.remarks.push_back(std::string{kFileName} + " cannot be written: " + error.what());
+    }
+}
+
+void open_for_writing(const fs::path& file, const std::string& boot_id, Opening& out) {
+    std::error_code ignored;
+    if (fs::exists(file, ignored) && fs::file_size(file, ignored) == 0)
+        throw Untrusted{"damaged", "the file is empty"};
+    auto db = std::make_unique<Database>(file, OpenMode::write);
+    ::chmod(file.c_str(), 0600);
+    require_known_version(*db);
+    require_whole(*db);
+    db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    migrate(*db);
+    load(*db, boot_id, out);
+    probe_write(*db, boot_id, out);
+    out.db = std::move(db);
+}
+
+/// SQLite's verdicts, sorted into "not to be trusted" (thrown as such) and the rest (rethrown).
+void open_checked(const fs::path& file, const std::string& boot_id, Opening& out) {
+    try {
+        open_for_writing(file, boot_id, out);
+    } catch (const SqliteError& error) {
+        // SQLITE_ERROR: a table or a column is missing, so this is no file of ours.
+        if (error.means_damage() || error.code() == SQLITE_ERROR)
+            throw Untrusted{"damaged", error.what()};
+        throw;
+    }
+}
+
+std::string date_stamp() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H-%M-%SZ", &parts);
+    return text.data();
+}
+
+/// The first free name; two damaged files can have the same second.
+fs::path aside_name(const fs::path& file, const std::string& kind) {
+    const std::string base = file.string() + "." + kind + "-" + date_stamp();
+    fs::path name = base;
+    for (int copy = 2; fs::exists(name); ++copy)
+        name = base + "." + std::to_string(copy);
+    return name;
+}
+
+/// The log goes first: after a crash in between, the database is still there to be set aside.
+fs::path set_aside(const fs::path& file, const std::string& kind) {
+    const fs::path aside = aside_name(file, kind);
+    for (const char* part : {"-wal", "-shm"})
+        if (fs::exists(file.string() + part))
+            fs::rename(file.string() + part, aside.string() + part);
+    fs::rename(file, aside);
+    return aside;
+}
+
+Salvage salvage_file(const fs::path& file) noexcept {
+    for (const auto mode : {OpenMode::read, OpenMode::immutable}) {
+        try {
+            Database db{file, mode};
+            db.number("SELECT count(*) FROM sqlite_schema");
+            return salvage(db);
+        } catch (const std::exception&) {
+            // The other mode, or nothing.
+        }
+    }
+    return {};
+}
+
+void refill(Database& db, const Salvage& found) {
+    Transaction transaction{db};
+    for (auto run = found.runs.rbegin(); run != found.runs.rend(); ++run)
+        apply(db, StoreRunEnd{.run = *run});
+    for (const auto& guest : found.guests)
+        apply(db, StoreGuest{guest});
+    apply(db, StoreEntries{.entries = found.entries});
+    if (found.config)
+        apply(db, KeepConfig{*found.config});
+    transaction.commit();
+}
+
+std::string describe(const Salvage& found) {
+    return std::to_string(found.entries.size()) + " resume entries and " +
+           std::to_string(found.runs.size()) + " runs of it could still be read";
+}
+
+void start_anew(const fs::path& file, const std::string& boot_id, const Untrusted& reason,
+                Opening& out) {
+    out = Opening{};
+    const std::string what = file.string() + " was " + reason.kind() + " (" + reason.what() + ")";
+    const Salvage found = salvage_file(file);
+    out.restored.resume_list = found.entries;
+    try {
+        const fs::path aside = set_aside(file, reason.kind());
+        out.remarks.push_back(what + "; set aside as " + aside.filename().string() +
+                              ", starting with a new one; " + describe(found));
+        open_checked(file, boot_id, out);
+        refill(*out.db, found);
+        load(*out.db, boot_id, out);
+    } catch (const std::exception& error) {
+        out.why_not = what + ", and no new one could be made: " + error.what();
+        out.remarks.push_back(out.why_not);
+    }
+}
+
+void read_only(const fs::path& file, const std::string& boot_id, const SqliteError& reason,
+               Opening& out) {
+    out = Opening{};
+    out.why_not = reason.what();
+    for (const auto mode : {OpenMode::read, OpenMode::immutable}) {
+        try {
+            Database db{file, mode};
+            require_known_version(db);
+            load(db, boot_id, out);
+            out.remarks.push_back(file.string() + " can only be read: " + reason.what());
+            return;
+        } catch (const std::exception&) {
+            // The other mode, or nothing.
+        }
+    }
+    out.remarks.push_back(file.string() + " can be neither written nor read: " + reason.what());
+}
+
+}  // namespace
+
+Opening open_state(const fs::path& dir, const std::string& boot_id) {
+    Opening out;
+    const fs::path file = dir / kFileName;
+    try {
+        // Guest names and configuration are nobody else's business.
+        if (!fs::exists(dir) && fs::create_directories(dir))
+            fs::permissions(dir, fs::perms::owner_all);
+        open_checked(file, boot_id, out);
+    } catch (const Untrusted& reason) {
+        start_anew(file, boot_id, reason, out);
+    } catch (const SqliteError& reason) {
+        read_only(file, boot_id, reason, out);
+    } catch (const std::exception& error) {
+        out = Opening{};
+        out.why_not = error.what();
+        out.remarks.push_back("no state can be kept: " + out.why_not);
+    }
+    return out;
+}
+
+}  // namespace guestd::store

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// SQLite, with types and ownership.
+///
+/// Values are always bound, never pasted into SQL: guest names are hostile. Failures are thrown as
+/// SqliteError, which does not leave `store/`.
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace guestd::store {
+
+class SqliteError : public std::runtime_error {
+public:
+    SqliteError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
+
+    /// Primary result code, SQLITE_….
+    int code() const { return code_ & 0xff; }
+    /// The file itself is wrong, as opposed to the place it is in or what it was asked.
+    bool means_damage() const { return code() == SQLITE_CORRUPT || code() == SQLITE_NOTADB; }
+    /// What was asked is wrong; asking again, or later, fails again.
+    bool means_bad_request() const;
+
+private:
+    int code_;
+};
+
+enum class OpenMode {
+    write,      ///< read and write, created when missing
+    read,       ///< only read; sees what a writer commits meanwhile
+    immutable,  ///< only read, from a folder where not even SQLite's lock files can be made
+};
+
+class Statement;
+
+/// One connection. To be used by one thread at a time.
+class Database {
+public:
+    /// Throws SqliteError. Blocks for disk reads only.
+    Database(const std::filesystem::path& file, OpenMode mode);
+
+    /// Runs SQL without parameters or results; several statements are allowed. Throws.
+    void run(const std::string& sql);
+    Statement prepare(std::string_view sql);
+    std::int64_t number(std::string_view sql);
+    /// False outside a transaction, also after SQLite rolled one back by itself (disk full, I/O).
+    bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
+private:
+    struct Close {
+        void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+    };
+    std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// A prepared statement; parameters are bound and columns read in order of the calls.
+class Statement {
+public:
+    Statement(sqlite3* db, std::string_view sql);
+
+    Statement& bind(std::int64_t value);
+    Statement& bind(double value);
+    Statement& bind(std::string_view value);
+    Statement& bind(const std::optional<std::int64_t>& value);
+    /// Binds each of the values.
+    template <class... Values>
+    Statement& bind_all(const Values&... values) {
+        (bind(values), ...);
+        return *this;
+    }
+
+    /// Steps to the next row; false when there is none. Throws.
+    bool next();
+    /// Ready to be bound and stepped again. Throws.
+    void rewind();
+    /// For statements without rows: steps once and rewinds, ready to be bound again. Throws.
+    void run();
+
+    std::int64_t number();
+    double real();
+    std::string text();
+    std::optional<std::int64_t> maybe_number();
+
+private:
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+    };
+    void check(int code);
+
+    sqlite3* db_;
+    std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+    int parameter_ = 0;
+    int column_ = 0;
+};
+
+/// A transaction, rolled back unless committed.
+class Transaction {
+public:
+    explicit Transaction(Database& db);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    /// Returns once the data is on the disk. Throws; then nothing was written.
+    void commit();
+
+private:
+    Database& db_;
+};
+
+/// Part of a transaction that can fail alone.
+class Savepoint {
+public:
+    explicit Savepoint(Database& db);
+    ~Savepoint();
+    Savepoint(const Savepoint&) = delete;
+    Savepoint& operator=(const Savepoint&) = delete;
+    void release();
+
+private:
+    Database& db_;
+    bool open_ = true;
+};
+
+}  // namespace guestd::store

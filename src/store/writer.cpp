@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "store/writer.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace guestd::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How soon to try again what the disk would not take. The place may heal (space freed, a folder
+/// made writable); a try costs one failing transaction.
+constexpr auto kRetryEvery = 10s;
+/// A service that stops while the host stays up has 2 s for everything (spec, section 2).
+constexpr auto kFinishWithin = 1s;
+/// Above it, history that waits for a disk that takes nothing is given up; intent is kept. A run
+/// of 1,000 guests makes some 5,000 rows.
+constexpr std::size_t kMostUndone = 20'000;
+
+StoreId id_of(const Write& write) {
+    return std::visit(
+        [](const auto& command) -> StoreId {
+            if constexpr (requires { command.id; })
+                return command.id;
+            else
+                return 0;
+        },
+        write);
+}
+
+bool is_history(const Write& write) {
+    return std::holds_alternative<StoreSpan>(write) || std::holds_alternative<StoreGuest>(write) ||
+           std::holds_alternative<Learn>(write);
+}
+
+}  // namespace
+
+void Writer::push(Write write) {
+    {
+        const std::lock_guard lock{mutex_};
+        queue_.push_back(std::move(write));
+    }
+    wake_.notify_one();
+}
+
+bool Writer::finish() {
+    bool finished = false;
+    {
+        std::unique_lock lock{mutex_};
+        stopping_ = true;
+        wake_.notify_one();
+        finished = done_.wait_for(lock, kFinishWithin, [this] { return finished_; });
+    }
+    const std::lock_guard lock{sink_mutex_};
+    sink_ = nullptr;
+    return finished;
+}
+
+void Writer::work() noexcept {
+    // An exception here is a bug or no memory; a daemon that cannot remember must not go on as if
+    // it could, so it ends (noexcept) and is started again.
+    while (collect()) {
+        write_all();
+        answer();
+        keep_undone();
+    }
+    db_.reset();
+    const std::lock_guard lock{mutex_};
+    finished_ = true;
+    done_.notify_all();
+}
+
+/// Waits for work and takes all of it. False when it is time to end.
+bool Writer::collect() {
+    std::unique_lock lock{mutex_};
+    const auto ready = [this] { return stopping_ || !queue_.empty(); };
+    if (jobs_.empty())
+        wake_.wait(lock, ready);
+    else
+        wake_.wait_for(lock, kRetryEvery, ready);
+    if (stopping_ && queue_.empty())
+        return false;
+    for (auto& write : queue_) {
+        const StoreId id = id_of(write);
+        jobs_.push_back(Job{std::move(write), id, {}, false});
+    }
+    queue_.clear();
+    return true;
+}
+
+void Writer::write_all() {
+    if (db_ == nullptr)
+        return;
+    try {
+        write_together();
+        why_not_.clear();
+    } catch (const SqliteError& error) {
+        why_not_ = error.what();
+        write_singly();
+    }
+}
+
+void Writer::write_together() {
+    Transaction transaction{*db_};
+    for (auto& job : jobs_)
+        carry_out(job);
+    transaction.commit();
+    for (auto& job : jobs_)
+        job.durable = job.error.empty();
+}
+
+/// Together they did not fit: write as many of the oldest as do.
+void Writer::write_singly() {
+    try {
+        for (auto& job : jobs_) {
+            Transaction transaction{*db_};
+            carry_out(job);
+            transaction.commit();
+            job.durable = job.error.empty();
+        }
+    } catch (const SqliteError& error) {
+        why_not_ = error.what();
+    }
+}
+
+void Writer::carry_out(Job& job) {
+    job.error.clear();
+    try {
+        Savepoint savepoint{*db_};
+        std::visit([this](const auto& command) { apply(*db_, command); }, job.write);
+        savepoint.release();
+    } catch (const SqliteError& error) {
+        if (!error.means_bad_request() || !db_->in_transaction())
+            throw;
+        job.error = error.what();
+    }
+}
+
+void Writer::answer() {
+    for (auto& job : jobs_) {
+        if (job.id != 0)
+            tell(Stored{job.id, job.durable, job.durable ? "" : job.error + why_not_});
+        job.id = 0;
+    }
+}
+
+void Writer::keep_undone() {
+    std::erase_if(jobs_, [this](const Job& job) {
+        return job.durable || !job.error.empty() || db_ == nullptr;
+    });
+    if (jobs_.size() > kMostUndone)
+        std::erase_if(jobs_, [](const Job& job) { return is_history(job.write); });
+}
+
+void Writer::tell(const Stored& stored) {
+    const std::lock_guard lock{sink_mutex_};
+    if (sink_)
+        sink_(stored);
+}
+
+}  // namespace guestd::store
