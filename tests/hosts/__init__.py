@@ -4,8 +4,9 @@
 from .container import ContainerHost
 from .fleet import Fleet
 from .host import Host, HostError
+from .machine import MachineHost
 from .roots import SUITES
 
-HOSTS = {"container": ContainerHost}
+HOSTS = {"container": ContainerHost, "machine": MachineHost}
 
-__all__ = ["HOSTS", "SUITES", "ContainerHost", "Fleet", "Host", "HostError"]
+__all__ = ["HOSTS", "SUITES", "ContainerHost", "Fleet", "Host", "HostError", "MachineHost"]

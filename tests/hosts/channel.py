@@ -31,7 +31,7 @@ class Command:
         self._socket = connection
         self._nonce = secrets.token_hex(8).encode()
         self._buffer = b""
-        self._tail = b"\n" + self._nonce + b" "
+        self._end = b"\0" + self._nonce + b" "
         self.rc = None
         body = script.encode()
         connection.sendall(b"%d %d %s\n" % (len(body), len(stdin), self._nonce) + body + stdin)
@@ -63,7 +63,7 @@ class Command:
         deadline = None if timeout is None else time.monotonic() + timeout
         self._take_pid(deadline)
         while True:
-            output, end, code = self._buffer.partition(self._tail)
+            output, end, code = self._buffer.partition(self._end)
             if end and code.endswith(b"\n"):
                 if output:
                     yield output
@@ -78,28 +78,19 @@ class Command:
 
     def _held_back(self):
         """How many of the last bytes may be the beginning of the end mark."""
-        longest = min(len(self._tail), len(self._buffer))
+        longest = min(len(self._end), len(self._buffer))
         return next((size for size in range(longest, 0, -1)
-                     if self._buffer.endswith(self._tail[:size])), 0)
+                     if self._buffer.endswith(self._end[:size])), 0)
 
     def lines(self, timeout=None):
         """Yields each line as soon as it is complete. (May be left early, then `close()`.)"""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        self._take_pid(deadline)
-        while True:
-            while True:
-                line, newline, rest = self._buffer.partition(b"\n")
-                if not newline:
-                    break
-                self._buffer = rest
-                if line.startswith(self._nonce):
-                    self.rc = int(line.split()[1])
-                    self.close()
-                    return
-                # The end is announced on a line of its own, after a line break that is not ours.
-                if line or not rest.startswith(self._nonce):
-                    yield line.decode(errors="replace")
-            self._receive(deadline)
+        pending = b""
+        for chunk in self.chunks(timeout):
+            *complete, pending = (pending + chunk).split(b"\n")
+            for line in complete:
+                yield line.decode(errors="replace")
+        if pending:
+            yield pending.decode(errors="replace")
 
     def wait(self, timeout=None):
         """The Result. TimeoutError past the time; the command then still runs."""

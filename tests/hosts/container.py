@@ -129,4 +129,4 @@ class ContainerHost(Host):
         target.chmod(mode)
 
     def _export_journal(self, folder):
-        shutil.copytree(self._inside("/var/log/journal"), folder, dirs_exist_ok=True)
+        shutil.copytree(self._inside("/var/log/journal"), Path(folder) / "journal")

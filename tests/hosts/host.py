@@ -68,7 +68,7 @@ class Host:
         raise NotImplementedError
 
     def _export_journal(self, folder):
-        """Copies /var/log/journal of a host that is down into `folder`."""
+        """Copies /var/log/journal of a host that is down to `folder`/journal."""
         raise NotImplementedError
 
     # Up and down.
@@ -175,7 +175,7 @@ class Host:
             command = self.spawn(script, stdin)
             result = command.wait(timeout)
         except TimeoutError:
-            self._abandon(command)
+            self.stop(command)
             raise self.error(f"still runs after {timeout} s: {script}") from None
         except (ChannelClosed, OSError) as problem:
             raise self.error(f"{problem}: {script}") from None
@@ -183,7 +183,8 @@ class Host:
             raise self.error(f"exit code {result.rc}: {script}\n{result.out.rstrip()}")
         return result
 
-    def _abandon(self, command):
+    def stop(self, command):
+        """Kills a command that still runs, and its children."""
         command.close()
         if command.pid:
             Command(self._connect(), f"kill -KILL -- -{command.pid}; kill -KILL {command.pid}")
@@ -239,7 +240,7 @@ class Host:
             return self.out(f"journalctl --no-pager {quoted}", timeout)
         with tempfile.TemporaryDirectory() as folder:
             self._export_journal(folder)
-            done = subprocess.run(["journalctl", "--no-pager", "-D", folder, *args],
+            done = subprocess.run(["journalctl", "--no-pager", "-D", f"{folder}/journal", *args],
                                   capture_output=True, text=True, timeout=timeout, check=False)
         return done.stdout.strip()
 
