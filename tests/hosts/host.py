@@ -32,7 +32,7 @@ class Host:
 
     def __init__(self, suite="bookworm", extras=(), name=None):
         self.suite = suite
-        self.layers = roots.build_root(suite, extras)
+        self.layers = self.prepare(suite, extras)
         self.folder = Path(tempfile.mkdtemp(prefix=f"guestd-{name or self.kind}-"))
         self.console = Console(self.folder / "console.log")
         self.process = None
@@ -40,6 +40,11 @@ class Host:
         self._reader = None
         self._boot_mark = 0
         self._create()
+
+    @classmethod
+    def prepare(cls, suite, extras=()):
+        """Builds what is missing of the cached files for such a host. Returns the root's layers."""
+        return roots.build_root(suite, extras)
 
     # What each kind provides.
     def _create(self):

@@ -27,6 +27,12 @@ class MachineHost(Host):
     boot_timeout = 180
     down_timeout = 240
 
+    @classmethod
+    def prepare(cls, suite, extras=()):
+        layers = super().prepare(suite, extras)
+        build_image(suite, layers)
+        return layers
+
     def _create(self):
         self._disk = Disk(build_image(self.suite, self.layers), self.folder)
         self._kernel, self._initrd = kernel_of(self.layers)
