@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Policy in a guest's own libvirt metadata, namespace urn:guestd:policy:1:
+///
+///     <policy xmlns="urn:guestd:policy:1">
+///       <tag>web</tag>
+///       <set key="shutdown.stop" value="save 2min; destroy"/>
+///       <set key="tier" value="critical"/>
+///     </policy>
+///
+/// Keys are those of a [[guest]] table, shutdown.on.TRIGGER.KEY included; lists are separated by
+/// semicolons. Whoever may define a guest writes this, so nothing in it is trusted: it is bounded,
+/// a bad part is left out and reported, never an error; and what reaches out of the guest, running
+/// a program of the host (exec:) or sending the guest elsewhere (migrate:), is refused here.
+
+#include <string>
+#include <vector>
+
+#include "config/layer.hpp"
+#include "config/problem.hpp"
+
+namespace guestd::config {
+
+/// Larger metadata is ignored as a whole.
+inline constexpr std::size_t kLargestMetadata = 64 * 1024;
+
+struct Metadata {
+    Layer layer;  ///< of Rank::metadata; places count within the metadata's own text
+    std::vector<std::string> tags;
+    Problems problems;
+};
+
+Metadata parse_metadata(const std::string& xml);
+
+}  // namespace guestd::config

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// TOML text -> Nodes. The only file that knows toml11, of which 3.7 and 4.x have different faces.
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "config/node.hpp"
+
+namespace guestd::config {
+
+/// Deeper nesting of lists and tables, or longer dotted keys, are refused before toml11 sees them:
+/// it recurses, and 3.7 ends a process that way. Real configurations reach four.
+inline constexpr unsigned kDeepestNesting = 32;
+
+/// Never throws. `file` is only for the problem.
+tl::expected<Table, Problem> read_toml(const std::string& file, const std::string& text);
+
+}  // namespace guestd::config
