@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/connection.hpp"
+
+#include "libvirt/errors.hpp"
+#include "libvirt/event_thread.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+// libvirt's own defaults on the server's side. A silent libvirtd is given up after 30 s.
+constexpr int kKeepAliveSeconds = 5;
+constexpr unsigned kKeepAliveCount = 5;
+
+}  // namespace
+
+Result<ConnectPtr> connect(const std::string& uri) {
+    EventThread::instance();
+    ConnectPtr handle{virConnectOpen(uri.c_str())};
+    if (!handle) {
+        return fail(ErrorCode::unavailable, last_fault().message);
+    }
+    // Drivers without a daemon refuse; they have nothing to keep alive.
+    virConnectSetKeepAlive(handle.get(), kKeepAliveSeconds, kKeepAliveCount);
+    return handle;
+}
+
+Result<virConnectPtr> Connection::open() {
+    if (handle_ && !is_dead(handle_.get())) {
+        return handle_.get();
+    }
+    handle_.reset();
+    auto opened = connect(uri_);
+    if (!opened) {
+        return tl::unexpected<Error>{opened.error()};
+    }
+    handle_ = std::move(*opened);
+    return handle_.get();
+}
+
+}  // namespace guestd::libvirt

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// What all threads of one URI share, and their limits.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "libvirt/outlet.hpp"
+#include "libvirt/threads.hpp"
+
+namespace guestd::libvirt {
+
+/// libvirtd's max_workers is 20 unless configured otherwise; five stay free, so that aborts,
+/// statistics and other clients are still served while all of ours are saving.
+inline constexpr unsigned kDefaultLongCalls = 15;
+/// Enough to overlap the round trips of short calls; libvirtd's prio_workers default to 5.
+inline constexpr unsigned kUrgentWorkers = 3;
+/// Threads per pool that may be stuck in libvirt, given up, and replaced all the same. With 15
+/// workers and these, one of libvirtd's 20 is still left for an abort.
+inline constexpr unsigned kMaxGivenUp = 4;
+/// An urgent call that lasts longer (a graceful destroy takes up to 15 s, a guest with a stuck
+/// monitor for ever) no longer keeps those behind it from getting a worker.
+inline constexpr Duration kUrgentIsSlow = std::chrono::seconds{2};
+/// A worker without work closes its connection after this: an idle daemon holds one per URI.
+inline constexpr Duration kIdleTime = std::chrono::seconds{30};
+/// How often the progress of saves is read: each reading occupies a worker of libvirtd.
+inline constexpr Duration kProgressInterval = std::chrono::seconds{1};
+
+struct UriContext {
+    UriContext(UriId number, std::string text, EventSink sink)
+        : id(number), uri(std::move(text)), outlet(number, std::move(sink)) {}
+
+    const UriId id;
+    const std::string uri;
+    bool read_metadata = true;
+    Duration idle_time = kIdleTime;
+    Duration progress_interval = kProgressInterval;
+    /// Told before (true) and after (false) each call, on its worker's thread.
+    std::function<void(const Call&, bool)> around = [](const Call&, bool) {};
+    std::shared_ptr<ThreadGroup> threads;
+    Outlet outlet;
+    /// Since libvirt 11.0 reading a guest's XML waits for whatever job the guest is in.
+    std::atomic<bool> xml_waits_for_jobs = false;
+    /// A worker has connected: the control thread need not wait out its back-off.
+    std::function<void()> answered = [] {};
+};
+
+}  // namespace guestd::libvirt

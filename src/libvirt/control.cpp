@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/control.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "libvirt/connection.hpp"
+#include "libvirt/errors.hpp"
+#include "libvirt/inventory.hpp"
+#include "libvirt/observe.hpp"
+#include "libvirt/subscriptions.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+/// One that stays away is not worth more than a look now and then.
+constexpr Duration kLastBackoff = std::chrono::seconds{30};
+/// An attempt that hangs is most likely libvirtd starting its guests, and will be served; more of
+/// them only help where a connection got lost on the way (ssh, TCP).
+constexpr unsigned kMaxAttempts = 3;
+/// The release in which virDomainGetXMLDesc began to wait for jobs: 11.0.0.
+constexpr unsigned long kXmlWaits = 11'000'000;
+
+}  // namespace
+
+Control::Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPool> urgent,
+                 std::shared_ptr<SaveMonitor> saves, Settings settings)
+    : context_(std::move(context)),
+      urgent_(std::move(urgent)),
+      saves_(std::move(saves)),
+      settings_(settings) {}
+
+bool Control::start() {
+    return context_->threads->spawn("virt-control", [self = shared_from_this()] { self->run(); });
+}
+
+void Control::stop() {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+    changed_.notify_all();
+}
+
+void Control::hint() {
+    const std::lock_guard lock{mutex_};
+    if (!state_.listed) {
+        hinted_ = true;
+        changed_.notify_all();
+    }
+}
+
+void Control::mind_urgent() {
+    const std::lock_guard lock{mutex_};
+    urgent_waits_ = true;
+    changed_.notify_all();
+}
+
+Control::State Control::state() const {
+    const std::lock_guard lock{mutex_};
+    return state_;
+}
+
+bool Control::is_over() const {
+    const std::lock_guard lock{mutex_};
+    return stopping_ || !broken_.empty();
+}
+
+void Control::broken(const std::string& reason) {
+    const std::lock_guard lock{mutex_};
+    broken_ = reason;
+    changed_.notify_all();
+}
+
+void Control::lost(const std::string& reason) {
+    context_->outlet.lost(reason);
+    const std::lock_guard lock{mutex_};
+    state_.listed = false;
+    state_.reason = reason;
+}
+
+void Control::run() {
+    while (auto connection = connect_at_last()) {
+        if (serve(std::move(connection))) {
+            backoff_ = kFirstBackoff;
+        } else {
+            back_off();
+        }
+    }
+}
+
+void Control::back_off() {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, backoff_, [&] { return won_ || stopping_ || hinted_; });
+    backoff_ = std::min(backoff_ * 2, kLastBackoff);
+    hinted_ = false;
+}
+
+bool Control::begin_attempt() {
+    // Under the lock.
+    if (pending_ >= kMaxAttempts) {
+        return false;
+    }
+    ++pending_;
+    ++state_.attempts;
+    if (context_->threads->spawn("virt-connect",
+                                 [self = shared_from_this()] { self->attempt(); })) {
+        return true;
+    }
+    --pending_;
+    failure_ = "the system gives no more threads";
+    ++results_;
+    return false;
+}
+
+void Control::attempt() {
+    auto opened = connect(context_->uri);
+    ConnectPtr surplus;  // closed outside the lock
+    const std::lock_guard lock{mutex_};
+    --pending_;
+    ++results_;
+    if (!opened) {
+        failure_ = opened.error().message();
+    } else if (won_ || stopping_) {
+        surplus = std::move(*opened);
+    } else {
+        won_ = std::move(*opened);
+    }
+    changed_.notify_all();
+}
+
+/// Empty when stopping.
+ConnectPtr Control::connect_at_last() {
+    std::unique_lock lock{mutex_};
+    while (!stopping_) {
+        const auto seen = results_;
+        begin_attempt();
+        const bool answered = changed_.wait_for(
+            lock, settings_.connect_timeout, [&] { return won_ || stopping_ || results_ != seen; });
+        if (!won_ && !stopping_) {
+            const auto reason = answered ? failure_ : "libvirt does not answer";
+            lock.unlock();
+            lost(reason);
+            back_off();
+            lock.lock();
+        }
+        if (won_) {
+            return std::move(won_);
+        }
+    }
+    return nullptr;
+}
+
+bool Control::serve(ConnectPtr connection) {
+    {
+        const std::lock_guard lock{mutex_};
+        broken_.clear();
+    }
+    const CloseNotice closed{connection.get(),
+                             [weak = weak_from_this()](const std::string& reason) {
+                                 if (const auto self = weak.lock()) {
+                                     self->broken(reason);
+                                 }
+                             }};
+    // Held back until the listing, which they come after.
+    context_->outlet.begin_listing();
+    const GuestEvents events{connection.get(), context_};
+    if (!list(connection.get())) {
+        return false;
+    }
+    std::unique_lock lock{mutex_};
+    while (!stopping_ && broken_.empty()) {
+        changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || urgent_waits_; });
+        if (std::exchange(urgent_waits_, false)) {
+            lock.unlock();
+            look_after_urgent();
+            lock.lock();
+        }
+    }
+    const auto reason = broken_;
+    lock.unlock();
+    if (!reason.empty()) {
+        lost(reason);
+    }
+    return true;
+}
+
+void Control::look_after_urgent() {
+    std::unique_lock lock{mutex_};
+    while (!stopping_ && broken_.empty()) {
+        changed_.wait_for(lock, kUrgentIsSlow, [&] { return stopping_ || !broken_.empty(); });
+        lock.unlock();
+        const bool waiting = urgent_->relieve();
+        lock.lock();
+        if (!waiting) {
+            return;
+        }
+    }
+}
+
+bool Control::list(virConnectPtr connection) {
+    unsigned long version = 0;
+    context_->xml_waits_for_jobs =
+        virConnectGetLibVersion(connection, &version) == 0 && version >= kXmlWaits;
+    auto guests = list_guests(*context_, connection);
+    if (!guests) {
+        lost(guests.error().with_context("listing the guests").message());
+        return false;
+    }
+    {
+        const std::lock_guard lock{mutex_};
+        state_ = {.listed = true, .reason = "", .attempts = 0};
+    }
+    context_->outlet.publish(
+        {.uri = context_->id, .guests = *guests, .long_calls = settings_.long_calls});
+    for (const auto& guest : *guests) {
+        if (guest.saving) {
+            saves_->adopt(guest.uuid);
+        }
+    }
+    find_agents(connection, *guests);
+    return true;
+}
+
+/// After the listing: a call per active guest, of which none is urgent.
+void Control::find_agents(virConnectPtr connection, const std::vector<GuestInfo>& guests) {
+    for (const auto& guest : guests) {
+        if (is_over()) {
+            return;
+        }
+        if (!is_active(guest.state)) {
+            continue;
+        }
+        const auto mark = context_->outlet.mark(guest.uuid);
+        const DomainPtr domain{virDomainLookupByUUID(connection, guest.uuid.raw().data())};
+        const auto facts = domain ? read_xml(*context_, domain.get()) : std::nullopt;
+        if (facts && facts->agent_channel) {
+            context_->outlet.agent_found(guest.uuid, mark, facts->agent_connected);
+        }
+    }
+}
+
+}  // namespace guestd::libvirt

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// What libvirt's errors mean to us.
+///
+/// Two things decide: whether the connection outlived the call (if not, nobody knows what libvirtd
+/// made of it), and a handful of error codes. Drivers differ in their codes and translate their
+/// texts, so a text is only ever passed on, and everything else is "no": the state that is re-read
+/// afterwards says the rest.
+
+#include <libvirt/libvirt.h>
+
+#include <string>
+
+#include "guestd/events.hpp"
+
+namespace guestd::libvirt {
+
+/// The last error of this thread.
+struct Fault {
+    int code = 0;  ///< VIR_ERR_…
+    std::string message;
+};
+Fault last_fault();
+
+/// libvirt prints every error to stderr unless told otherwise. Process-wide; call before the first
+/// connection.
+void silence_errors();
+
+/// How a call came out that failed with `fault` on `connection`.
+CallStatus status_of(const Fault& fault, virConnectPtr connection);
+
+/// No answer can be trusted to have come from libvirtd. Local, does not block.
+bool is_dead(virConnectPtr connection);
+
+/// The driver does not know the flags (or the whole function) that it was called with.
+bool is_unsupported(const Fault& fault);
+
+}  // namespace guestd::libvirt

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/hypervisor.hpp"
+
+#include <utility>
+
+#include "libvirt/call_pool.hpp"
+#include "libvirt/context.hpp"
+#include "libvirt/control.hpp"
+#include "libvirt/errors.hpp"
+#include "libvirt/event_thread.hpp"
+#include "libvirt/save_monitor.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+/// Closing a connection in order takes milliseconds; a libvirtd that does not answer is not waited
+/// for.
+constexpr Duration kCloseTime = std::chrono::milliseconds{500};
+
+unsigned long_calls_of(const Options& options, std::size_t index) {
+    const unsigned configured = index < options.long_calls.size() ? options.long_calls[index] : 0;
+    return configured != 0 ? configured : kDefaultLongCalls;
+}
+
+std::shared_ptr<UriContext> make_context(const Options& options, std::size_t index,
+                                         EventSink sink) {
+    auto context = std::make_shared<UriContext>(static_cast<UriId>(index), options.uris[index],
+                                                std::move(sink));
+    context->read_metadata = options.read_metadata;
+    context->idle_time = options.idle_time;
+    context->progress_interval = options.progress_interval;
+    context->threads = std::make_shared<ThreadGroup>();
+    return context;
+}
+
+}  // namespace
+
+/// Everything of one URI. The parts know each other by weak pointers where the way back is needed,
+/// so that threads keep alive just what they use.
+struct LibvirtHypervisor::Link {
+    Link(const Options& options, std::size_t index, EventSink sink)
+        : context(make_context(options, index, std::move(sink))),
+          urgent(std::make_shared<CallPool>(
+              context, "virt-urgent",
+              CallPool::Limits{.workers = kUrgentWorkers, .slow_after = kUrgentIsSlow})),
+          longs(std::make_shared<CallPool>(
+              context, "virt-long",
+              CallPool::Limits{.workers = long_calls_of(options, index), .slow_after = {}})),
+          saves(std::make_shared<SaveMonitor>(context)),
+          control(std::make_shared<Control>(
+              context, urgent, saves,
+              Control::Settings{.connect_timeout = options.connect_timeout,
+                                .long_calls = long_calls_of(options, index)})) {
+        context->answered = [weak = std::weak_ptr{control}] {
+            if (const auto alive = weak.lock()) {
+                alive->hint();
+            }
+        };
+        context->around = [weak = std::weak_ptr{saves}, hook = options.around_call](
+                              const Call& call, bool begin) {
+            if (hook) {
+                hook(call, begin);
+            }
+            const auto monitor = call.kind == CallKind::save ? weak.lock() : nullptr;
+            if (monitor) {
+                begin ? monitor->watch(call.guest.uuid) : monitor->unwatch(call.guest.uuid);
+            }
+        };
+    }
+
+    std::shared_ptr<UriContext> context;
+    std::shared_ptr<CallPool> urgent;
+    std::shared_ptr<CallPool> longs;
+    std::shared_ptr<SaveMonitor> saves;
+    std::shared_ptr<Control> control;
+};
+
+LibvirtHypervisor::LibvirtHypervisor(Options options, EventSink sink) {
+    silence_errors();
+    EventThread::instance();
+    for (std::size_t i = 0; i < options.uris.size(); ++i) {
+        links_.push_back(std::make_unique<Link>(options, i, sink));
+    }
+}
+
+LibvirtHypervisor::~LibvirtHypervisor() {
+    stop_quickly();
+    const auto limit = std::chrono::steady_clock::now() + kCloseTime;
+    for (const auto& each : links_) {
+        const auto left = limit - std::chrono::steady_clock::now();
+        each->context->threads->wait_gone(std::chrono::duration_cast<Duration>(left));
+    }
+}
+
+void LibvirtHypervisor::start() {
+    for (const auto& each : links_) {
+        if (!each->control->start()) {
+            each->context->outlet.lost("the system gives no more threads");
+        }
+    }
+}
+
+void LibvirtHypervisor::submit(const Call& call) {
+    auto& to = link(call.guest.uri);
+    if (is_long(call.kind)) {
+        to.longs->submit(call);
+        return;
+    }
+    to.urgent->submit(call);
+    if (to.urgent->counts().waiting > 0) {
+        to.control->mind_urgent();
+    }
+}
+
+void LibvirtHypervisor::abandon(const AbandonCall& call) {
+    auto& to = link(call.guest.uri);
+    if (!to.urgent->abandon(call.id)) {
+        to.longs->abandon(call.id);
+    }
+}
+
+std::vector<UriStatus> LibvirtHypervisor::status() const {
+    std::vector<UriStatus> all;
+    for (const auto& each : links_) {
+        const auto state = each->control->state();
+        const auto urgent = each->urgent->counts();
+        const auto longs = each->longs->counts();
+        all.push_back({.uri = each->context->uri,
+                       .listed = state.listed,
+                       .reason = state.reason,
+                       .attempts = state.attempts,
+                       .workers = urgent.workers + longs.workers,
+                       .waiting = urgent.waiting + longs.waiting,
+                       .given_up = urgent.given_up + longs.given_up});
+    }
+    return all;
+}
+
+void LibvirtHypervisor::stop_quickly() noexcept {
+    for (const auto& each : links_) {
+        each->context->outlet.close();
+        each->control->stop();
+        each->urgent->stop();
+        each->longs->stop();
+        each->saves->stop();
+    }
+}
+
+void LibvirtHypervisor::request_progress(bool wanted) {
+    for (const auto& each : links_) {
+        each->saves->enable(wanted);
+    }
+}
+
+}  // namespace guestd::libvirt

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// The way to libvirt: the facade over everything in this folder.
+///
+/// Per URI: one control connection (events, listings), up to three workers for short calls, workers
+/// for long calls up to what libvirtd serves, and one reader of save progress; all but the first
+/// come with the work. No thread is ever joined, so a frozen libvirtd cannot keep the process from
+/// exiting; memory that such a thread still uses is leaked on purpose.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guestd/ports/hypervisor.hpp"
+
+namespace guestd::libvirt {
+
+struct Options {
+    std::vector<std::string> uris;  ///< the index is the UriId
+    /// After this an attempt to connect is reported as unanswered, and a second one made.
+    Duration connect_timeout = std::chrono::seconds{30};
+    /// Long calls at once, by UriId; 0 or missing = 15, what libvirtd's default configuration
+    /// serves with a reserve.
+    std::vector<unsigned> long_calls;
+    bool read_metadata = true;
+    Duration progress_interval = std::chrono::seconds{1};
+    Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
+    /// For tests: told before (true) and after (false) each call, on its worker's thread.
+    std::function<void(const Call&, bool)> around_call;
+};
+
+struct UriStatus {
+    std::string uri;
+    bool listed = false;    ///< connected, with events, and listed
+    std::string reason;     ///< why not
+    unsigned attempts = 0;  ///< to connect, since it was last listed
+    unsigned workers = 0;   ///< threads with a connection for calls
+    unsigned waiting = 0;   ///< calls that wait for a worker
+    unsigned given_up = 0;  ///< threads stuck in abandoned calls
+};
+
+class LibvirtHypervisor : public Hypervisor {
+public:
+    /// Silences libvirt's own printing of errors, process-wide. Connects to nothing yet. May throw
+    /// std::system_error or std::bad_alloc.
+    LibvirtHypervisor(Options options, EventSink sink);
+    /// stop_quickly(), then waits half a second at most for connections to be closed in order.
+    ~LibvirtHypervisor() override;
+    LibvirtHypervisor(const LibvirtHypervisor&) = delete;
+    LibvirtHypervisor& operator=(const LibvirtHypervisor&) = delete;
+
+    /// Begins to connect to every URI, and keeps at it. Does not block.
+    void start();
+
+    void submit(const Call& call) override;
+    void abandon(const AbandonCall& call) override;
+
+    /// By UriId. Thread-safe, does not block.
+    std::vector<UriStatus> status() const;
+
+    /// Nothing is told any more and nothing begun; what is in libvirt's hands stays there. Returns
+    /// at once; the sink is not called after it has returned.
+    void stop_quickly() noexcept;
+
+    /// Whether SaveProgressed is wanted; yes at first.
+    void request_progress(bool wanted);
+
+private:
+    struct Link;
+    Link& link(UriId uri) { return *links_.at(static_cast<std::size_t>(uri)); }
+
+    std::vector<std::unique_ptr<Link>> links_;
+};
+
+}  // namespace guestd::libvirt

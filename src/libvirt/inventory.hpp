@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Listing all guests of a URI.
+///
+/// A handful of calls however many guests there are: one listing, one more per flag, and the
+/// statistics in batches. Only what no listing tells costs a call per guest: our metadata (if
+/// wanted), and the job of guests that are paused.
+
+#include "guestd/error.hpp"
+#include "libvirt/context.hpp"
+#include "libvirt/handles.hpp"
+
+namespace guestd::libvirt {
+
+/// Blocks. Fails only if there is no listing at all; what a driver does not tell stays at its
+/// default. The agent is not read here: see find_agents().
+Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection);
+
+}  // namespace guestd::libvirt

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/observe.hpp"
+
+#include <libvirt/virterror.h>
+
+#include <pugixml.hpp>
+#include <string_view>
+
+#include "libvirt/errors.hpp"
+#include "libvirt/mapping.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+constexpr const char* kMetadataNamespace = "urn:guestd:policy:1";
+constexpr std::size_t kMaxMetadata = 64 * 1024;
+constexpr std::string_view kAgentChannel = "org.qemu.guest_agent.0";
+
+struct State {
+    int state = 0;
+    int reason = 0;
+};
+
+/// Empty with `gone` set when there is no such guest.
+std::optional<State> read_state(virDomainPtr domain, bool& gone) {
+    State read;
+    if (virDomainGetState(domain, &read.state, &read.reason, 0) == 0) {
+        return read;
+    }
+    gone = last_fault().code == VIR_ERR_NO_DOMAIN;
+    return std::nullopt;
+}
+
+void read_flags(virDomainPtr domain, GuestInfo& info) {
+    info.persistent = virDomainIsPersistent(domain) != 0;
+    info.managed_save = virDomainHasManagedSaveImage(domain, 0) == 1;
+    int autostart = 0;
+    info.autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart != 0;
+}
+
+void recall(const KnownGuest& known, GuestInfo& info) {
+    info.memory = known.memory;
+    info.agent_channel = known.agent_channel;
+    info.agent_connected = known.agent_connected;
+    info.metadata = known.metadata;
+}
+
+void read_definition(const UriContext& context, virDomainPtr domain, GuestInfo& info) {
+    info.metadata = read_metadata(context, domain);
+    if (const auto facts = read_xml(context, domain)) {
+        info.memory = facts->memory;
+        info.agent_channel = facts->agent_channel;
+        info.agent_connected = facts->agent_connected;
+    }
+}
+
+}  // namespace
+
+XmlFacts parse_domain_xml(const char* text) {
+    XmlFacts facts;
+    pugi::xml_document document;
+    if (!document.load_string(text)) {
+        return facts;
+    }
+    const auto domain = document.child("domain");
+    // libvirt always writes KiB here, whatever it was given.
+    facts.memory = Bytes{domain.child("memory").text().as_ullong() * 1024};
+    for (const auto& channel : domain.child("devices").children("channel")) {
+        const auto target = channel.child("target");
+        if (kAgentChannel == target.attribute("name").as_string()) {
+            facts.agent_channel = true;
+            facts.agent_connected =
+                std::string_view{"connected"} == target.attribute("state").as_string();
+        }
+    }
+    return facts;
+}
+
+std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain) {
+    if (context.xml_waits_for_jobs) {
+        virDomainControlInfo control{};
+        if (virDomainGetControlInfo(domain, &control, 0) == 0 &&
+            control.state != VIR_DOMAIN_CONTROL_OK) {
+            return std::nullopt;
+        }
+    }
+    const TextPtr text{virDomainGetXMLDesc(domain, 0)};
+    return text ? std::optional{parse_domain_xml(text.get())} : std::nullopt;
+}
+
+std::string read_metadata(const UriContext& context, virDomainPtr domain) {
+    if (!context.read_metadata) {
+        return {};
+    }
+    const TextPtr text{virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, kMetadataNamespace,
+                                            VIR_DOMAIN_AFFECT_CURRENT)};
+    return text ? std::string{std::string_view{text.get()}.substr(0, kMaxMetadata)} : std::string{};
+}
+
+bool has_save_job(virDomainPtr domain) {
+    int type = VIR_DOMAIN_JOB_NONE;
+    TypedParameters stats;
+    return virDomainGetJobStats(domain, &type, stats.params_out(), stats.count_out(), 0) == 0 &&
+           type != VIR_DOMAIN_JOB_NONE &&
+           stats.integer(VIR_DOMAIN_JOB_OPERATION, VIR_DOMAIN_JOB_OPERATION_UNKNOWN) ==
+               VIR_DOMAIN_JOB_OPERATION_SAVE;
+}
+
+std::optional<GuestInfo> observe(const UriContext& context, virDomainPtr domain, Depth depth) {
+    GuestInfo info;
+    info.uuid = uuid_of(domain);
+    if (const char* name = virDomainGetName(domain); name != nullptr) {
+        info.name = name;
+    }
+    bool gone = false;
+    const auto state = read_state(domain, gone);
+    if (!state) {
+        info.state = GuestState::absent;
+        info.persistent = false;
+        return gone ? std::optional{info} : std::nullopt;
+    }
+    info.state = state_of(state->state);
+    read_flags(domain, info);
+    const auto known = context.outlet.known(info.uuid);
+    if (known) {
+        recall(*known, info);
+    }
+    if (depth == Depth::definition || !known || known->stale) {
+        read_definition(context, domain, info);
+    }
+    // Most saves show in the pause reason; a guest that was paused before keeps its own.
+    info.saving = is_paused_for_save(state->state, state->reason) ||
+                  (info.state == GuestState::paused && has_save_job(domain));
+    return info;
+}
+
+}  // namespace guestd::libvirt

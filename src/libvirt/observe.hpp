@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Reading one guest.
+
+#include <optional>
+
+#include "libvirt/context.hpp"
+#include "libvirt/handles.hpp"
+
+namespace guestd::libvirt {
+
+/// What only a guest's XML tells.
+struct XmlFacts {
+    Bytes memory{};
+    bool agent_channel = false;
+    bool agent_connected = false;
+};
+/// Pure. Text that is no domain XML gives the defaults.
+XmlFacts parse_domain_xml(const char* text);
+
+/// Empty when the guest is in a job that the reading would have to wait for, or is gone. Blocks.
+std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain);
+
+/// Our metadata element, as XML; "" when there is none, or the driver has no metadata. Takes no
+/// job. Cut at 64 KiB: policy is some hundred bytes, more is a mistake or an attack. Blocks.
+std::string read_metadata(const UriContext& context, virDomainPtr domain);
+
+enum class Depth {
+    state,       ///< state and flags; the rest as last read, if it has been
+    definition,  ///< everything
+};
+
+/// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Blocks.
+std::optional<GuestInfo> observe(const UriContext& context, virDomainPtr domain, Depth depth);
+
+/// A save of this guest is under way, whoever began it. One call that occupies an ordinary worker
+/// of libvirtd and waits for the guest's job lock.
+bool has_save_job(virDomainPtr domain);
+
+}  // namespace guestd::libvirt

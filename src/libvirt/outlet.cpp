@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/outlet.hpp"
+
+#include <utility>
+
+namespace guestd::libvirt {
+
+namespace {
+
+bool is_stop(Lifecycle what) {
+    switch (what) {
+        case Lifecycle::shut_down:
+        case Lifecycle::saved:
+        case Lifecycle::destroyed:
+        case Lifecycle::crashed:
+        case Lifecycle::migrated:
+        case Lifecycle::stopped:
+            return true;
+        case Lifecycle::defined:
+        case Lifecycle::undefined:
+        case Lifecycle::booted:
+        case Lifecycle::restored:
+        case Lifecycle::started:
+        case Lifecycle::suspended:
+        case Lifecycle::resumed:
+        case Lifecycle::shutting_down:
+        case Lifecycle::pmsuspended:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace
+
+Outlet::Outlet(UriId uri, EventSink sink) : uri_(uri), sink_(std::move(sink)) {}
+
+void Outlet::count_change(const Uuid& uuid) {
+    last_change_[uuid] = ++changes_;
+}
+
+Outlet::Mark Outlet::current(const Uuid& uuid) const {
+    const auto found = last_change_.find(uuid);
+    return {listings_, found == last_change_.end() ? forgotten_ : found->second};
+}
+
+void Outlet::tell(Event event) {
+    if (listing_) {
+        held_back_.push_back(std::move(event));
+    } else {
+        sink_(std::move(event));
+    }
+}
+
+void Outlet::digest(GuestChanged& event) {
+    // A guest that starts without ever having been listed or defined is a transient one.
+    auto& guest = known_[event.guest.uuid];
+    guest.name = event.name;
+    if (event.what == Lifecycle::defined) {
+        guest.persistent = guest.stale = true;
+    } else if (event.what == Lifecycle::undefined) {
+        guest.persistent = false;
+    } else {
+        guest.active = !is_stop(event.what);
+        guest.agent_connected = guest.agent_connected && guest.active;
+    }
+    event.persistent = guest.persistent;
+    if (!guest.persistent && !guest.active) {
+        known_.erase(event.guest.uuid);
+        last_change_.erase(event.guest.uuid);
+        forgotten_ = changes_;
+    }
+}
+
+void Outlet::guest_changed(const Uuid& uuid, Lifecycle what, const std::string& name) {
+    const std::lock_guard lock{mutex_};
+    if (closed_) {
+        return;
+    }
+    count_change(uuid);
+    GuestChanged event{.guest = {uri_, uuid}, .what = what, .name = name};
+    if (!listing_) {
+        digest(event);
+    }
+    tell(std::move(event));
+}
+
+void Outlet::agent_changed(const Uuid& uuid, bool connected) {
+    const std::lock_guard lock{mutex_};
+    if (closed_) {
+        return;
+    }
+    count_change(uuid);
+    if (const auto found = known_.find(uuid); found != known_.end()) {
+        found->second.agent_channel = true;
+        found->second.agent_connected = connected;
+    }
+    tell(AgentChanged{{uri_, uuid}, connected});
+}
+
+void Outlet::metadata_changed(const Uuid& uuid) {
+    const std::lock_guard lock{mutex_};
+    const auto found = known_.find(uuid);
+    if (closed_ || listing_ || found == known_.end() || !found->second.persistent) {
+        return;
+    }
+    count_change(uuid);
+    found->second.stale = true;
+    tell(GuestChanged{
+        .guest = {uri_, uuid}, .what = Lifecycle::defined, .name = found->second.name});
+}
+
+void Outlet::begin_listing() {
+    const std::lock_guard lock{mutex_};
+    listing_ = true;
+    held_back_.clear();
+    ++listings_;
+}
+
+void Outlet::remember(const GuestInfo& info) {
+    known_[info.uuid] = KnownGuest{.name = info.name,
+                                   .persistent = info.persistent,
+                                   .active = is_active(info.state),
+                                   .memory = info.memory,
+                                   .agent_channel = info.agent_channel,
+                                   .agent_connected = info.agent_connected,
+                                   .metadata = info.metadata,
+                                   .stale = false};
+}
+
+void Outlet::publish(InventoryListed listing) {
+    const std::lock_guard lock{mutex_};
+    listing_ = false;
+    if (closed_) {
+        return;
+    }
+    known_.clear();
+    last_change_.clear();
+    ++listings_;
+    outage_told_ = false;
+    for (const auto& guest : listing.guests) {
+        remember(guest);
+    }
+    listing.uri = uri_;
+    sink_(std::move(listing));
+    for (auto& event : std::exchange(held_back_, {})) {
+        if (auto* change = std::get_if<GuestChanged>(&event)) {
+            digest(*change);
+        }
+        sink_(std::move(event));
+    }
+}
+
+void Outlet::lost(const std::string& reason) {
+    const std::lock_guard lock{mutex_};
+    listing_ = false;
+    held_back_.clear();
+    ++listings_;
+    if (!closed_ && !std::exchange(outage_told_, true)) {
+        sink_(UriLost{uri_, reason});
+    }
+}
+
+void Outlet::agent_found(const Uuid& uuid, const Mark& seen, bool connected) {
+    const std::lock_guard lock{mutex_};
+    const auto found = known_.find(uuid);
+    if (closed_ || found == known_.end() || current(uuid) != seen) {
+        return;
+    }
+    found->second.agent_channel = true;
+    found->second.agent_connected = connected;
+    sink_(AgentChanged{{uri_, uuid}, connected});
+}
+
+Outlet::Mark Outlet::mark(const Uuid& uuid) const {
+    const std::lock_guard lock{mutex_};
+    return current(uuid);
+}
+
+bool Outlet::post(const CallReturned& result, const Mark& seen) {
+    const std::lock_guard lock{mutex_};
+    if (closed_) {
+        return true;
+    }
+    if (current(result.guest.uuid) != seen) {
+        return false;
+    }
+    if (result.observed && result.observed->state != GuestState::absent) {
+        remember(*result.observed);
+    }
+    sink_(result);
+    return true;
+}
+
+void Outlet::post(const CallReturned& result) {
+    const std::lock_guard lock{mutex_};
+    if (!closed_) {
+        sink_(result);
+    }
+}
+
+void Outlet::post(const SaveProgressed& progress) {
+    const std::lock_guard lock{mutex_};
+    if (!closed_) {
+        sink_(progress);
+    }
+}
+
+std::optional<KnownGuest> Outlet::known(const Uuid& uuid) const {
+    const std::lock_guard lock{mutex_};
+    const auto found = known_.find(uuid);
+    return found == known_.end() ? std::nullopt : std::optional{found->second};
+}
+
+void Outlet::close() {
+    const std::lock_guard lock{mutex_};
+    closed_ = true;
+}
+
+}  // namespace guestd::libvirt

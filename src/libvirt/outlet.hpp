@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Where one URI's threads put what they have to tell, in an order that makes sense.
+///
+/// Events, listings and re-read states come from different threads and connections. Two rules keep
+/// an old reading from overwriting a newer event:
+///  - while a listing is being read, events are held back and follow it; replaying one that the
+///    listing already contains is harmless, losing one that it does not contain is not;
+///  - a re-read state is posted only if the guest has had no event since before the reading;
+///    otherwise its reader reads again.
+/// After close() nothing is told any more: the sink is never called again.
+///
+/// The outlet also remembers what is too dear to read again with every call (KnownGuest). All
+/// members are thread-safe; none blocks but for the sink, which does not.
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "guestd/ports/hypervisor.hpp"
+
+namespace guestd::libvirt {
+
+/// What changes only with a guest's definition, or with an event of its own.
+struct KnownGuest {
+    std::string name;
+    bool persistent = false;
+    bool active = false;
+    Bytes memory{};
+    bool agent_channel = false;
+    bool agent_connected = false;
+    std::string metadata;
+    bool stale = true;  ///< the definition has changed since it was read
+};
+
+class Outlet {
+public:
+    /// A guest's place in the stream of events.
+    struct Mark {
+        std::uint64_t listing = 0;
+        std::uint64_t change = 0;
+        bool operator==(const Mark&) const = default;
+    };
+
+    Outlet(UriId uri, EventSink sink);
+
+    // Event thread.
+    void guest_changed(const Uuid& uuid, Lifecycle what, const std::string& name);
+    void agent_changed(const Uuid& uuid, bool connected);
+    /// Told as `defined`: whoever cares reads again.
+    void metadata_changed(const Uuid& uuid);
+
+    // Control thread.
+    void begin_listing();
+    void publish(InventoryListed listing);
+    /// Told once per outage.
+    void lost(const std::string& reason);
+    /// The agent as its guest's XML shows it; dropped when an event has told meanwhile.
+    void agent_found(const Uuid& uuid, const Mark& mark, bool connected);
+
+    // Workers.
+    Mark mark(const Uuid& uuid) const;
+    /// False, and nothing is told, when the guest has changed since `mark`.
+    bool post(const CallReturned& result, const Mark& mark);
+    void post(const CallReturned& result);
+    void post(const SaveProgressed& progress);
+    std::optional<KnownGuest> known(const Uuid& uuid) const;
+
+    void close();
+
+private:
+    void tell(Event event);
+    void remember(const GuestInfo& info);
+    void count_change(const Uuid& uuid);
+    Mark current(const Uuid& uuid) const;
+    /// Sets the event's `persistent` by what is known, and what is known by the event.
+    void digest(GuestChanged& event);
+
+    const UriId uri_;
+    EventSink sink_;
+    mutable std::mutex mutex_;
+    bool closed_ = false;
+    bool listing_ = false;
+    bool outage_told_ = false;
+    std::vector<Event> held_back_;
+    std::uint64_t listings_ = 0;
+    std::uint64_t changes_ = 0;
+    /// A guest without an entry counts as changed at `forgotten_`, so that dropping an entry
+    /// invalidates marks instead of validating them.
+    std::unordered_map<Uuid, std::uint64_t> last_change_;
+    std::uint64_t forgotten_ = 0;
+    std::unordered_map<Uuid, KnownGuest> known_;
+};
+
+}  // namespace guestd::libvirt

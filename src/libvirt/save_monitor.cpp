@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/save_monitor.hpp"
+
+namespace guestd::libvirt {
+
+void SaveMonitor::watch(const Uuid& uuid) {
+    add(uuid, false);
+}
+
+void SaveMonitor::adopt(const Uuid& uuid) {
+    add(uuid, true);
+}
+
+void SaveMonitor::add(const Uuid& uuid, bool adopted) {
+    const std::lock_guard lock{mutex_};
+    watched_[uuid] = adopted;
+    if (!running_ && enabled_ && !stopping_) {
+        running_ =
+            context_->threads->spawn("virt-progress", [self = shared_from_this()] { self->run(); });
+    }
+}
+
+void SaveMonitor::unwatch(const Uuid& uuid) {
+    const std::lock_guard lock{mutex_};
+    watched_.erase(uuid);
+    changed_.notify_all();
+}
+
+void SaveMonitor::enable(bool wanted) {
+    const std::lock_guard lock{mutex_};
+    enabled_ = wanted;
+    changed_.notify_all();
+}
+
+void SaveMonitor::stop() {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+    changed_.notify_all();
+}
+
+void SaveMonitor::run() {
+    Connection connection{context_->uri};
+    std::unique_lock lock{mutex_};
+    const auto over = [this] { return stopping_ || !enabled_ || watched_.empty(); };
+    while (!changed_.wait_for(lock, context_->progress_interval, over)) {
+        const auto watched = watched_;
+        lock.unlock();
+        for (const auto& [uuid, adopted] : watched) {
+            read(connection, uuid, adopted);
+        }
+        lock.lock();
+    }
+    running_ = false;
+}
+
+void SaveMonitor::read(Connection& connection, const Uuid& uuid, bool adopted) {
+    const auto handle = connection.open();
+    if (!handle) {
+        return;
+    }
+    const DomainPtr domain{virDomainLookupByUUID(*handle, uuid.raw().data())};
+    int type = VIR_DOMAIN_JOB_NONE;
+    TypedParameters stats;
+    const bool saving =
+        domain &&
+        virDomainGetJobStats(domain.get(), &type, stats.params_out(), stats.count_out(), 0) == 0 &&
+        stats.integer(VIR_DOMAIN_JOB_OPERATION, VIR_DOMAIN_JOB_OPERATION_UNKNOWN) ==
+            VIR_DOMAIN_JOB_OPERATION_SAVE;
+    if (saving) {
+        context_->outlet.post(SaveProgressed{{context_->id, uuid},
+                                             Bytes{stats.number(VIR_DOMAIN_JOB_DATA_PROCESSED)},
+                                             Bytes{stats.number(VIR_DOMAIN_JOB_DATA_TOTAL)}});
+    } else if (adopted) {
+        unwatch(uuid);
+    }
+}
+
+}  // namespace guestd::libvirt

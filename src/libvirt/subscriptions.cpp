@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/subscriptions.hpp"
+
+#include <utility>
+
+#include "libvirt/mapping.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+const char* reason_text(int reason) {
+    switch (reason) {
+        case VIR_CONNECT_CLOSE_REASON_EOF:
+            return "libvirt closed the connection";
+        case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
+            return "libvirt no longer answers";
+        case VIR_CONNECT_CLOSE_REASON_CLIENT:
+            return "closed";
+        default:
+            return "the connection failed";
+    }
+}
+
+void on_close(virConnectPtr, int reason, void* opaque) noexcept {
+    try {
+        (*static_cast<CloseNotice::Callback*>(opaque))(reason_text(reason));
+    } catch (...) {
+        // Out of memory. The next call on the connection fails and tells the same.
+    }
+}
+
+void free_callback(void* opaque) noexcept {
+    delete static_cast<CloseNotice::Callback*>(opaque);
+}
+
+using Shared = std::shared_ptr<UriContext>;
+
+void free_context(void* opaque) noexcept {
+    delete static_cast<Shared*>(opaque);
+}
+
+Outlet& outlet_of(void* opaque) {
+    return (*static_cast<Shared*>(opaque))->outlet;
+}
+
+int on_lifecycle(virConnectPtr, virDomainPtr domain, int event, int detail, void* opaque) noexcept {
+    try {
+        if (const auto what = lifecycle_of(event, detail)) {
+            const char* name = virDomainGetName(domain);
+            outlet_of(opaque).guest_changed(uuid_of(domain), *what, name != nullptr ? name : "");
+        }
+    } catch (...) {
+        // Out of memory. Events are hints; the next reading tells.
+    }
+    return 0;
+}
+
+void on_agent(virConnectPtr, virDomainPtr domain, int state, int, void* opaque) noexcept {
+    try {
+        outlet_of(opaque).agent_changed(
+            uuid_of(domain), state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED);
+    } catch (...) {
+        // As above.
+    }
+}
+
+void on_metadata(virConnectPtr, virDomainPtr domain, int, const char*, void* opaque) noexcept {
+    try {
+        outlet_of(opaque).metadata_changed(uuid_of(domain));
+    } catch (...) {
+        // As above.
+    }
+}
+
+/// libvirt takes every kind of callback as this type and casts it back.
+template <class F>
+virConnectDomainEventGenericCallback generic(F* callback) {
+    return reinterpret_cast<virConnectDomainEventGenericCallback>(
+        reinterpret_cast<void (*)()>(callback));
+}
+
+}  // namespace
+
+CloseNotice::CloseNotice(virConnectPtr connection, Callback callback) : connection_(connection) {
+    auto opaque = std::make_unique<Callback>(std::move(callback));
+    registered_ =
+        virConnectRegisterCloseCallback(connection, on_close, opaque.get(), free_callback) == 0;
+    if (registered_) {
+        opaque.release();
+    }
+}
+
+CloseNotice::~CloseNotice() {
+    if (registered_) {
+        virConnectUnregisterCloseCallback(connection_, on_close);
+    }
+}
+
+GuestEvents::GuestEvents(virConnectPtr connection, const std::shared_ptr<UriContext>& context)
+    : connection_(connection), context_(context) {
+    has_lifecycle_ = add(VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle));
+    add(VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, generic(on_agent));
+    if (context->read_metadata) {
+        add(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata));
+    }
+}
+
+GuestEvents::~GuestEvents() {
+    for (const int id : registered_) {
+        // Fails on a dead connection, which has forgotten us already.
+        virConnectDomainEventDeregisterAny(connection_, id);
+    }
+}
+
+bool GuestEvents::add(int event, virConnectDomainEventGenericCallback callback) {
+    auto opaque = std::make_unique<Shared>(context_);
+    const int id = virConnectDomainEventRegisterAny(connection_, nullptr, event, callback,
+                                                    opaque.get(), free_context);
+    if (id < 0) {
+        return false;
+    }
+    opaque.release();
+    registered_.push_back(id);
+    return true;
+}
+
+}  // namespace guestd::libvirt
