@@ -239,7 +239,7 @@ void Drawing::deadline() {
     }
     const double x = x_of(*timeline_.deadline);
     put("<line x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\" class=\"deadline\"/>\n", x,
-        rows_top_ - 4, foot() - 11);
+        rows_top_ - 4, rows_bottom_ + 3);
     const bool near_left = x < kPlotLeft + kPlotWidth / 4;
     put("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"small late {}\">{}</text>\n", x, foot(),
         near_left ? "start" : "end", label);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// guestctl's side of the bus: calls that wait for their answer, and signals. One thread.
+/// Everything that goes wrong is a Stop with the exit status that belongs to it.
+
+#include <systemd/sd-bus.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ctl/decode.hpp"
+
+namespace guestd::ctl {
+
+template <auto Fn>
+struct Unref {
+    template <class T>
+    void operator()(T* object) const {
+        Fn(object);
+    }
+};
+
+using Strings = std::vector<std::string>;
+using Options = std::map<std::string, std::variant<std::string, std::uint64_t, bool>>;
+using Argument = std::variant<std::string, std::uint32_t, Strings, Options>;
+
+class Client {
+public:
+    /// A signal of guestd: its name and arguments. `gone` when guestd left the bus.
+    using Listener = std::function<void(const std::string& member, const Json& arguments)>;
+    static constexpr const char* kGone = "gone";
+
+    /// Connects to the bus, not yet to guestd: whether that is there shows with the first call.
+    explicit Client(bool user_bus);
+    /// Never starts guestd: that would be a boot run nobody asked for.
+    Json call(const char* method, const std::vector<Argument>& arguments = {});
+    /// From now on signals are kept until wait() hands them to `listener`.
+    void listen(Listener listener);
+    /// Hands out what has arrived; waits for at most `longest` when nothing has.
+    void wait(std::chrono::microseconds longest);
+
+private:
+    void watch(const char* sender, const char* path, const char* interface, const char* member,
+               sd_bus_message_handler_t handler);
+    static int on_signal(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
+    static int on_owner(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
+    void deliver(const std::string& member, const Json& arguments) noexcept;
+
+    std::unique_ptr<sd_bus, Unref<sd_bus_flush_close_unref>> bus_;
+    Listener listener_;
+    std::exception_ptr thrown_;  ///< by the listener, carried past sd-bus
+};
+
+}  // namespace guestd::ctl

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// guestctl drain: take guests down as a host shutdown would.
+
+#include <algorithm>
+#include <iostream>
+
+#include "ctl/context.hpp"
+#include "ctl/follow.hpp"
+#include "render/text.hpp"
+#include "render/units.hpp"
+
+namespace guestd::ctl {
+namespace {
+
+struct DrainOptions {
+    Strings globs;
+    std::string trigger;
+    std::string deadline;
+    bool wait = false;
+    bool yes = false;
+};
+
+/// Names that a question shows before it goes on with "and 12 more".
+constexpr std::size_t kNamesAsked = 6;
+
+/// Guests with a process, in the words of the bus.
+bool runs(const Json& guest) {
+    const std::string state = text_of(guest, "state");
+    return state != "shut off" && state != "absent";
+}
+
+/// True when somebody at the terminal says yes, or there is nothing to stop.
+bool confirmed(Context& context, const Strings& globs) {
+    const Json guests = context.client().call("ListGuests", {globs});
+    std::string names;
+    std::size_t running = 0;
+    for (const auto& guest : guests) {
+        if (!runs(guest) || ++running > kNamesAsked)
+            continue;
+        names += (names.empty() ? "" : ", ") + render::escape_terminal(text_of(guest, "name"));
+    }
+    if (running == 0)
+        return true;
+    if (running > kNamesAsked)
+        names += " and " + std::to_string(running - kNamesAsked) + " more";
+    print("This stops " + render::count(running, "running guest") + ": " + names +
+          ".\nGo on? [y/N] ");
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+int drain(Context& context, const DrainOptions& given) {
+    Options options;
+    if (!given.trigger.empty())
+        options["trigger"] = given.trigger;
+    if (!given.deadline.empty())
+        options["deadline_usec"] = static_cast<std::uint64_t>(parse_span(given.deadline).count());
+    if (!given.yes && terminal().asks && !confirmed(context, given.globs)) {
+        print("Nothing was stopped.\n");
+        return kExitFailure;
+    }
+    return command_run(context, "Drain", {given.globs, options}, given.wait);
+}
+
+}  // namespace
+
+void add_drain(CLI::App& app, Context& context) {
+    auto* verb = app.add_subcommand("drain", "Take guests down and remember them: a drain run");
+    auto given = std::make_shared<DrainOptions>();
+    verb->add_option("GUEST", given->globs, "Names, UUIDs or globs; all that run when none");
+    verb->add_option("--trigger", given->trigger, "Use the settings for this reason")
+        ->check(CLI::IsMember({"reboot", "poweroff", "halt", "kexec", "soft-reboot", "ups",
+                               "maintenance", "session-end", "manual"}));
+    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min");
+    verb->add_flag("--wait", given->wait, "Follow the run to its end");
+    verb->add_flag("-y,--yes", given->yes, "Do not ask");
+    verb->callback([&context, given] {
+        context.action = [&context, given] { return drain(context, *given); };
+    });
+}
+
+}  // namespace guestd::ctl

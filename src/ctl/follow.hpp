@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Waits for a run and shows its way: a live block on a terminal, else a line per transition.
+
+#include <string>
+
+#include "ctl/context.hpp"
+
+namespace guestd::ctl {
+
+/// Listens before it sends the command, so that nothing is missed; then, with `wait`, follows the
+/// run to its end. Returns the exit status of the verb: kExitOk, or kExitUnclean.
+/// Throws Stop(kExitNotConnected) when guestd goes away before the run has ended.
+int command_run(Context& context, const char* method, const std::vector<Argument>& arguments,
+                bool wait);
+
+}  // namespace guestd::ctl

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// guestctl status: is guestd well, does it reach its hypervisors, what does it do now.
+
+#include <fmt/format.h>
+
+#include "ctl/context.hpp"
+#include "ctl/show_parts.hpp"
+#include "render/text.hpp"
+#include "render/units.hpp"
+
+namespace guestd::ctl {
+namespace {
+
+using render::Style;
+
+/// Labels are set to the right, as systemctl does.
+constexpr std::size_t kLabelWidth = 12;
+
+class Sheet {
+public:
+    explicit Sheet(const Terminal& terminal) : terminal_(terminal) {}
+
+    /// `text` is raw. A label that is empty continues the one above.
+    void line(std::string_view label, const std::string& text, Style style = Style::plain) {
+        out_ += render::pad(label, kLabelWidth, true) + (label.empty() ? "  " : ": ");
+        std::string shown = render::escape_terminal(text);
+        if (terminal_.width > kLabelWidth + 2)
+            shown = render::ellipsize(shown, terminal_.width - kLabelWidth - 2);
+        out_ += render::paint(style, shown, terminal_.colour) + "\n";
+    }
+    void raw(const std::string& text) { out_ += text; }
+    const std::string& str() const { return out_; }
+
+private:
+    Terminal terminal_;
+    std::string out_;
+};
+
+void headline(Sheet& sheet, const Json& status, const Terminal& terminal) {
+    const std::string degraded = text_of(status, "degraded");
+    const char* const dot = terminal.unicode ? "●" : "*";
+    sheet.raw(fmt::format(
+        "{} guestd {} - {}\n",
+        render::paint(degraded.empty() ? Style::good : Style::bad, dot, terminal.colour),
+        render::escape_terminal(text_of(status, "version")),
+        degraded.empty() ? "running" : render::paint(Style::bad, "degraded", terminal.colour)));
+    if (!degraded.empty())
+        sheet.line("Degraded", degraded, Style::bad);
+}
+
+void uris(Sheet& sheet, const Json& list) {
+    const char* label = "Hypervisors";
+    for (const auto& uri : list) {
+        const bool connected = flag_of(uri, "connected");
+        const std::string since = elapsed_since(time_of(uri, "since_usec"));
+        std::string text = text_of(uri, "uri");
+        if (connected)
+            text += fmt::format(", {} of {} running", number_of(uri, "running"),
+                                render::count(number_of(uri, "guests"), "guest"));
+        else
+            text += fmt::format(", not connected{}{}: {}", since.empty() ? "" : " for ", since,
+                                text_of(uri, "reason"));
+        sheet.line(label, text, connected ? Style::plain : Style::bad);
+        label = "";
+    }
+}
+
+void runs(Sheet& sheet, const Json& status) {
+    if (status.contains("active_run")) {
+        const Json& run = status["active_run"];
+        std::string text = run_title(run) + ", " + run_counts(run);
+        if (const auto deadline = time_of(run, "deadline_usec"))
+            text += ", " + render::duration(*deadline - now()) + " left";
+        sheet.line("Active run", text, Style::busy);
+    }
+    if (status.contains("last_run")) {
+        const Json& run = status["last_run"];
+        const auto [result, style] = run_result(run);
+        sheet.line("Last run",
+                   fmt::format("{}, {}, {} in {}, {}", run_title(run), result,
+                               render::count(number_of(run, "guests"), "guest"), run_duration(run),
+                               wall_clock(number_of(run, "started_wall_usec"))),
+                   style == Style::bad ? style : Style::plain);
+    }
+}
+
+void lists(Sheet& sheet, const Json& status) {
+    if (const auto entries = number_of(status, "resume_entries"); entries > 0)
+        sheet.line("To resume",
+                   render::count(entries, "guest") + " (guestctl resume-list shows them)");
+    const char* label = "Config";
+    for (const auto& file : status.value("config_files", Json::array())) {
+        sheet.line(label, file.is_string() ? file.get<std::string>() : "");
+        label = "";
+    }
+    label = "Warning";
+    for (const auto& warning : status.value("warnings", Json::array()))
+        sheet.line(label, warning.is_string() ? warning.get<std::string>() : "", Style::warn);
+}
+
+int show_status(Context& context) {
+    const Json status = context.client().call("Status");
+    const Json list = context.client().call("ListUris");
+    if (context.json) {
+        Json all = status;
+        all["uris"] = list;
+        print_json(all);
+        return kExitOk;
+    }
+    const Terminal out = terminal();
+    Sheet sheet{out};
+    headline(sheet, status, out);
+    uris(sheet, list);
+    runs(sheet, status);
+    lists(sheet, status);
+    const Json active = status.value("progress", Json::object()).value("active", Json::array());
+    if (!active.empty())
+        sheet.raw("\n" + guest_table(active, out));
+    print(sheet.str());
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+    auto* verb = app.add_subcommand("status", "Show how guestd is and what it does");
+    verb->callback([&context] { context.action = [&context] { return show_status(context); }; });
+}
+
+}  // namespace guestd::ctl
