@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/app.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <type_traits>
+#include <utility>
+
+#include "daemon/bus_facade.hpp"
+#include "daemon/status_text.hpp"
+#include "systemd/host.hpp"
+#include "systemd/log.hpp"
+#include "systemd/message_ids.hpp"
+
+namespace guestd::daemon {
+namespace {
+
+namespace ids = systemd::message_ids;
+using systemd::LogLevel;
+
+/// STATUS= lines come at most this often: each is a datagram to systemd and, while the host goes
+/// down, a line on the console.
+constexpr Duration kStatusInterval = 1s;
+
+WallTime wall_now() {
+    return std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
+}
+
+/// The core has no calendar; rows for people are dated on their way to the store.
+void stamp(StoreRun& command) {
+    if (command.run.started_wall == WallTime{})
+        command.run.started_wall = wall_now();
+    for (auto& entry : command.entries)
+        if (entry.since == WallTime{})
+            entry.since = wall_now();
+}
+
+void stamp(StoreEntries& command) {
+    for (auto& entry : command.entries)
+        if (entry.since == WallTime{})
+            entry.since = wall_now();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<App>> App::create(const Options& options) {
+    std::unique_ptr<App> app{new App{options}};
+    if (auto done = app->set_up(); !done)
+        return tl::unexpected<Error>{done.error()};
+    return app;
+}
+
+App::App(Options options) : options_(std::move(options)) {}
+
+App::~App() = default;
+
+Result<void> App::set_up() {
+    auto id = systemd::boot_id();
+    if (!id)
+        return tl::unexpected<Error>{id.error()};
+    boot_id_ = std::move(*id);
+    if (auto done = set_up_loop(); !done)
+        return done;
+    return set_up_state();
+}
+
+Result<void> App::set_up_loop() {
+    auto loop = systemd::Loop::create();
+    if (!loop)
+        return tl::unexpected<Error>{loop.error()};
+    loop_ = std::move(*loop);
+    loop_->on_fault([](const char* source, const char* what) {
+        log_line(LogLevel::critical, ids::kFault, std::string{source} + ": " + what);
+    });
+    // Before any thread is made: they inherit the blocked signals.
+    if (auto done = set_up_signals(); !done)
+        return done;
+    auto inbox = systemd::Inbox::create(*loop_, [this](std::vector<Event> events) {
+        for (const auto& event : events)
+            feed(event);
+    });
+    if (!inbox)
+        return tl::unexpected<Error>{inbox.error()};
+    inbox_ = std::move(*inbox);
+    const auto add_time = [this](systemd::TimeSource& timer, const char* description,
+                                 std::function<void()> callback) -> Result<void> {
+        auto source = loop_->add_time(kNever, description, std::move(callback));
+        if (!source)
+            return tl::unexpected<Error>{source.error()};
+        timer = std::move(*source);
+        return {};
+    };
+    return add_time(deadline_, "next deadline", [this] { feed(TimeElapsed{}); })
+        .and_then([&] { return add_time(status_timer_, "status", [this] { refresh_status(); }); })
+        .and_then([&] { return loop_->set_watchdog(); });
+}
+
+Result<void> App::set_up_signals() {
+    const auto add = [this](int signal, const char* description,
+                            std::function<void()> callback) -> Result<void> {
+        auto source = loop_->add_signal(signal, description, std::move(callback));
+        if (!source)
+            return tl::unexpected<Error>{source.error()};
+        signals_.push_back(std::move(*source));
+        return {};
+    };
+    return add(SIGTERM, "SIGTERM", [this] { stop_requested(); })
+        .and_then([&] { return add(SIGINT, "SIGINT", [this] { stop_requested(); }); })
+        .and_then([&] {
+            return add(SIGHUP, "SIGHUP", [this] { [[maybe_unused]] const auto done = reload(); });
+        });
+}
+
+Result<void> App::set_up_state() {
+    auto opened = store::Store::open(options_.state_dir, boot_id_, inbox_->sink());
+    if (!opened)
+        return tl::unexpected<Error>{opened.error()};
+    store_ = std::move(opened->store);
+    for (auto& remark : opened->remarks)
+        log_line(LogLevel::warning, ids::kStoreRemark, std::move(remark));
+    auto history = HistoryReader::create(*loop_, options_.state_dir);
+    if (!history)
+        return tl::unexpected<Error>{history.error()};
+    history_ = std::move(*history);
+
+    auto settings = load_settings(options_, store_->last_good_config());
+    config_ = std::move(settings.config);
+    degraded_ = std::move(settings.degraded);
+    warnings_ = std::move(settings.warnings);
+    for (const auto& problem : settings.problems)
+        log_line(LogLevel::error, ids::kConfigRefused, problem);
+    for (const auto& warning : warnings_)
+        log_line(LogLevel::warning, ids::kRemark, warning);
+    if (!degraded_.empty())
+        log_line(LogLevel::error, ids::kDegraded, degraded_);
+    else
+        store_->write_config(config_->bundle());
+    set_up_machine(opened->restored);
+    return {};
+}
+
+void App::set_up_machine(const Restored& restored) {
+    const auto& uris = config_->daemon().uris;
+    machine_ = std::make_unique<Machine>(boot_id_, uris, config_);
+    hypervisor_ = std::make_unique<libvirt::LibvirtHypervisor>(
+        libvirt::Options{.uris = uris,
+                         .connect_timeout = config_->daemon().connect_timeout,
+                         .read_metadata = config_->daemon().metadata},
+        inbox_->sink());
+    facade_ = std::make_unique<BusFacade>(*this);
+    if (options_.bus != BusChoice::none)
+        bus_ = std::make_unique<bus::Server>(
+            loop_->handle(), *facade_,
+            [](const std::string& text) { log_line(LogLevel::info, ids::kRemark, text); },
+            options_.bus == BusChoice::user ? bus::Bus::user : bus::Bus::system);
+    announcer_ = std::make_unique<Announcer>(uris, bus_.get());
+    if (safe_boot())
+        log_line(LogLevel::warning, ids::kRemark,
+                 "safe boot: no guest is started, the resume list is kept");
+    execute(machine_->restore(restored, safe_boot(), now()));
+}
+
+int App::run() {
+    hypervisor_->start();
+    log_line(LogLevel::info, ids::kStarted, "guestd " GUESTD_VERSION " has started");
+    supervisor_.ready();
+    after_step();
+    const int code = loop_->run();
+    hypervisor_->stop_quickly();
+    return code < 0 ? kExitFault : code;
+}
+
+void App::feed(const Event& event) {
+    execute(machine_->step(event, now()));
+    after_step();
+}
+
+void App::execute(Outbox commands) {
+    for (auto& command : commands)
+        carry_out(command);
+}
+
+void App::carry_out(Command& command) {
+    std::visit(
+        [this](auto& what) {
+            using T = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<T, Call>) {
+                hypervisor_->submit(what);
+            } else if constexpr (std::is_same_v<T, AbandonCall>) {
+                hypervisor_->abandon(what);
+            } else if constexpr (std::is_same_v<T, Notice>) {
+                const auto run = machine_->active_run();
+                announcer_->announce(what, run ? std::optional{run->run} : std::nullopt);
+            } else {
+                if constexpr (std::is_same_v<T, StoreRun> || std::is_same_v<T, StoreEntries>)
+                    stamp(what);
+                store_->write(what);
+            }
+        },
+        command);
+}
+
+void App::after_step() {
+    deadline_.arm(machine_->next_deadline());
+    if (bus_) {
+        bus_->progress_changed();
+        bus_->status_changed();
+    }
+    const auto run = machine_->active_run();
+    if (draining_ && !run) {
+        const auto last = machine_->last_run();
+        return leave(last && !last->clean ? kExitUnclean : kExitOk);
+    }
+    if (!std::exchange(status_due_, true))
+        status_timer_.arm(status_shown_ + kStatusInterval);
+}
+
+/// Follows what happens at a bounded rate, and while a run is active also the time left.
+void App::refresh_status() {
+    status_due_ = machine_->active_run().has_value();
+    status_shown_ = now();
+    if (status_due_)
+        status_timer_.arm(status_shown_ + kStatusInterval);
+    auto text = status_text(*machine_, degraded_, now());
+    if (text != shown_status_) {
+        shown_status_ = std::move(text);
+        supervisor_.status(shown_status_);
+    }
+    if (draining_)
+        extend_stop();
+}
+
+}  // namespace guestd::daemon

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// The composition root: core, adapters and loop, put together.
+///
+/// App decides nothing about guests. It feeds the machine with events, carries out its commands,
+/// and knows when the process may end.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/announcer.hpp"
+#include "daemon/history_reader.hpp"
+#include "daemon/options.hpp"
+#include "daemon/settings.hpp"
+#include "guestd/machine.hpp"
+#include "libvirt/hypervisor.hpp"
+#include "store/store.hpp"
+#include "systemd/bus_server.hpp"
+#include "systemd/going_down.hpp"
+#include "systemd/inbox.hpp"
+#include "systemd/loop.hpp"
+#include "systemd/supervisor.hpp"
+
+namespace guestd::daemon {
+
+class BusFacade;
+
+/// How guestd ends. An unclean drain must be visible as the unit's result.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFault = 1;
+inline constexpr int kExitUnclean = 4;
+
+class App {
+public:
+    /// Everything that can fail before the loop runs. Blocks for reads of configuration and state.
+    static Result<std::unique_ptr<App>> create(const Options& options);
+    ~App();
+    App(const App&) = delete;
+    App& operator=(const App&) = delete;
+
+    /// Runs until there is a reason to end; the exit code. The process must leave with _exit() when
+    /// threads are stuck in libvirt: quick_exit() of main does.
+    int run();
+
+    // For the bus. Loop's thread.
+    const Machine& machine() const { return *machine_; }
+    const config::Config& config() const { return *config_; }
+    const std::string& degraded() const { return degraded_; }
+    const std::vector<std::string>& warnings() const { return warnings_; }
+    const std::string& boot_id() const { return boot_id_; }
+    const libvirt::LibvirtHypervisor& hypervisor() const { return *hypervisor_; }
+    HistoryReader& history() { return *history_; }
+    TimePoint now() const { return loop_->now(); }
+    Result<RunId> request(const RunRequested& request);
+    bool cancel(RunId run);
+    bool forget(const std::string& uri, const Uuid& uuid);
+    Result<void> reload();
+
+private:
+    explicit App(Options options);
+
+    Result<void> set_up();
+    Result<void> set_up_loop();
+    Result<void> set_up_state();
+    void set_up_machine(const Restored& restored);
+    Result<void> set_up_signals();
+
+    void feed(const Event& event);
+    void execute(Outbox commands);
+    void carry_out(Command& command);
+    void after_step();
+    void refresh_status();
+
+    bool safe_boot() const;
+    void stop_requested();
+    void host_answered(const systemd::HostFate& fate);
+    void drain_for(Trigger trigger);
+    void extend_stop();
+    void leave(int code);
+
+    Options options_;
+    std::string boot_id_;
+    std::string degraded_;
+    std::vector<std::string> warnings_;
+    std::shared_ptr<const config::Config> config_;
+
+    // In the order of use: what is declared later goes first.
+    std::unique_ptr<systemd::Loop> loop_;
+    systemd::SystemdSupervisor supervisor_;
+    std::unique_ptr<systemd::Inbox> inbox_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<HistoryReader> history_;
+    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<libvirt::LibvirtHypervisor> hypervisor_;
+    std::unique_ptr<BusFacade> facade_;
+    std::unique_ptr<bus::Server> bus_;
+    std::unique_ptr<Announcer> announcer_;
+    std::unique_ptr<systemd::FateQuery> fate_;
+    systemd::TimeSource deadline_;
+    systemd::TimeSource status_timer_;
+    std::vector<systemd::Source> signals_;
+    bool stopping_ = false;  ///< asked to stop; finding out whether the host goes down
+    bool draining_ = false;  ///< the host goes down, the run that ends us is active
+    std::string shown_status_;
+    TimePoint status_shown_{};
+    bool status_due_ = false;  ///< its timer is armed
+};
+
+}  // namespace guestd::daemon

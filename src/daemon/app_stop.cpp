@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// How guestd is told what to do, and how it ends.
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include "daemon/app.hpp"
+#include "systemd/message_ids.hpp"
+
+namespace guestd::daemon {
+namespace {
+
+namespace ids = systemd::message_ids;
+using systemd::LogLevel;
+
+/// How much time systemd is asked for at once while the host goes down. It is asked again every
+/// second, so that a loop that no longer turns is noticed soon.
+constexpr Duration kStopExtension = 30s;
+/// After the run's hard deadline the process still has to store and report the result.
+constexpr Duration kStopMargin = 10s;
+
+bool kernel_says_safe_boot() {
+    std::ifstream file{"/proc/cmdline"};
+    std::string word;
+    while (file >> word)
+        if (word == "guestd.boot=0")
+            return true;
+    return false;
+}
+
+}  // namespace
+
+bool App::safe_boot() const {
+    return options_.safe_boot || kernel_says_safe_boot();
+}
+
+void App::stop_requested() {
+    if (std::exchange(stopping_, true)) {
+        log_line(LogLevel::info, ids::kStopping, "already stopping");
+        return;
+    }
+    supervisor_.stopping();
+    switch (config_->daemon().on_stop) {
+        case OnStop::leave:
+            return host_answered(systemd::StaysUp{});
+        case OnStop::drain:
+        case OnStop::automatic:
+            fate_ = systemd::FateQuery::ask(
+                *loop_, [this](systemd::HostFate fate) { host_answered(fate); });
+    }
+}
+
+void App::host_answered(const systemd::HostFate& fate) {
+    if (const auto* down = std::get_if<systemd::GoingDown>(&fate)) {
+        log_line(LogLevel::info, ids::kStopping,
+                 "the host goes down (" + std::string{to_string(down->trigger)} + ")");
+        return drain_for(down->trigger);
+    }
+    if (const auto* unknown = std::get_if<systemd::CannotTell>(&fate)) {
+        log_line(LogLevel::warning, ids::kStopping,
+                 "systemd could not be asked whether the host goes down (" + unknown->reason +
+                     "): draining, to be safe");
+        return drain_for(Trigger::poweroff);
+    }
+    if (config_->daemon().on_stop == OnStop::drain)
+        return drain_for(Trigger::manual);
+    log_line(LogLevel::info, ids::kStopping,
+             "the host stays up: no guest is touched" +
+                 std::string{machine_->active_run() ? ", the next start continues the run" : ""});
+    leave(kExitOk);
+}
+
+void App::drain_for(Trigger trigger) {
+    draining_ = true;
+    feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
+    extend_stop();
+}
+
+/// Only while the run's deadline lies ahead: a run that does not end by it is a bug, and systemd
+/// must then be free to go on.
+void App::extend_stop() {
+    const auto run = machine_->active_run();
+    if (run && now() < run->run.deadline + kStopMargin)
+        supervisor_.extend_timeout(kStopExtension);
+}
+
+void App::leave(int code) {
+    hypervisor_->stop_quickly();
+    loop_->exit(code);
+}
+
+Result<RunId> App::request(const RunRequested& request) {
+    if (stopping_)
+        return fail(ErrorCode::refused, "guestd is stopping");
+    if (const auto why = machine_->refusal(request))
+        return fail(ErrorCode::refused, *why);
+    feed(request);
+    if (const auto run = machine_->active_run())
+        return run->run.id;
+    const auto last = machine_->last_run();
+    return last ? last->id : 0;
+}
+
+bool App::cancel(RunId run) {
+    const auto active = machine_->active_run();
+    if (stopping_ || !active || (run != 0 && active->run.id != run))
+        return false;
+    feed(CancelRequested{run});
+    return true;
+}
+
+bool App::forget(const std::string& uri, const Uuid& uuid) {
+    Outbox out;
+    const bool found = machine_->forget(uri, uuid, out);
+    execute(std::move(out));
+    return found;
+}
+
+Result<void> App::reload() {
+    supervisor_.reloading();
+    auto settings = load_settings(options_, std::nullopt);
+    if (!settings.problems.empty()) {
+        for (const auto& problem : settings.problems)
+            log_line(LogLevel::error, ids::kConfigRefused, problem);
+        supervisor_.ready();
+        return fail(ErrorCode::invalid,
+                    "the old configuration stays: " + settings.problems.front());
+    }
+    if (settings.config->daemon().uris != config_->daemon().uris)
+        settings.warnings.push_back("a change of [daemon] uris takes effect when guestd restarts");
+    config_ = std::move(settings.config);
+    degraded_.clear();
+    warnings_ = std::move(settings.warnings);
+    for (const auto& warning : warnings_)
+        log_line(LogLevel::warning, ids::kRemark, warning);
+    store_->write_config(config_->bundle());
+    feed(PolicyReplaced{config_});
+    log_line(LogLevel::info, ids::kReloaded, "the configuration was read again");
+    supervisor_.ready();
+    return {};
+}
+
+}  // namespace guestd::daemon

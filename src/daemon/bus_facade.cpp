@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/bus_facade.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/app.hpp"
+
+namespace guestd::daemon {
+namespace {
+
+using Progress = std::map<GuestId, GuestProgress>;
+
+Progress progress_by_guest(const Machine& machine) {
+    Progress all;
+    for (auto& guest : machine.progress())
+        all.emplace(guest.guest, std::move(guest));
+    return all;
+}
+
+bool matches(const std::vector<std::string>& globs, const std::string& name, const Uuid& uuid) {
+    return globs.empty() || std::ranges::any_of(globs, [&](const auto& glob) {
+               return glob == name || glob == uuid.str() ||
+                      ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+           });
+}
+
+void add_progress(bus::GuestView& view, const GuestProgress& progress, RunId run) {
+    view.run = run;
+    view.phase = progress.outcome == Outcome::pending ? progress.phase : "";
+    view.since = progress.since;
+    if (progress.phase_deadline != kNever)
+        view.step_deadline = progress.phase_deadline;
+    view.attempts = progress.attempts;
+    view.held_for = progress.held_for;
+    view.bytes_done = progress.done;
+    view.bytes_total = progress.total;
+    view.outcome = progress.outcome;
+    view.cause = progress.cause;
+}
+
+bus::GuestView view_of(const std::string& uri, const GuestInfo& info) {
+    bus::GuestView view;
+    view.uri = uri;
+    view.uuid = info.uuid;
+    view.name = info.name;
+    view.state = info.state;
+    view.persistent = info.persistent;
+    view.autostart = info.autostart;
+    view.managed_save = info.managed_save;
+    return view;
+}
+
+bus::RunView view_of(const RunProgress& progress, const std::vector<GuestProgress>& guests) {
+    bus::RunView view{.record = progress.run,
+                      .guests = static_cast<unsigned>(progress.total),
+                      .done = static_cast<unsigned>(progress.finished)};
+    view.unclean = static_cast<unsigned>(std::ranges::count_if(guests, [](const auto& guest) {
+        return guest.outcome != Outcome::pending && !is_clean(guest.outcome);
+    }));
+    return view;
+}
+
+bus::RunView view_of(RunRecord record, const std::vector<RunGuestRecord>& guests) {
+    bus::RunView view{.record = std::move(record), .guests = static_cast<unsigned>(guests.size())};
+    for (const auto& guest : guests) {
+        view.done += guest.outcome != Outcome::pending;
+        view.unclean += guest.outcome != Outcome::pending && !is_clean(guest.outcome);
+    }
+    return view;
+}
+
+/// Runs `read` on the reader's thread, and the reply with what it returned on the loop.
+template <class T, class Read>
+void ask(HistoryReader& reader, bus::Reply<T> reply, Read read) {
+    reader.ask([reply = std::move(reply),
+                read = std::move(read)](Result<store::History*> history) -> HistoryReader::Answer {
+        auto result = history ? read(**history) : Result<T>{tl::unexpected<Error>{history.error()}};
+        return [reply, result = std::move(result)] { reply(result); };
+    });
+}
+
+}  // namespace
+
+bus::StatusView BusFacade::status() const {
+    bus::StatusView view;
+    view.version = GUESTD_VERSION;
+    view.degraded = app_.degraded();
+    view.boot_id = app_.boot_id();
+    view.now = app_.now();
+    const auto& machine = app_.machine();
+    if (const auto run = machine.active_run())
+        view.active_run = view_of(*run, machine.progress());
+    if (const auto last = machine.last_run())
+        view.last_run = bus::RunView{.record = *last};
+    for (const auto& uri : machine.uris())
+        for (const auto& guest : uri.guests) {
+            ++view.guests;
+            view.running += is_active(guest.state);
+        }
+    view.resume_entries = static_cast<unsigned>(machine.resume_list().size());
+    view.warnings = app_.warnings();
+    return view;
+}
+
+std::optional<bus::ProgressView> BusFacade::progress() const {
+    const auto& machine = app_.machine();
+    const auto run = machine.active_run();
+    if (!run)
+        return std::nullopt;
+    auto guests = machine.progress();
+    bus::ProgressView view;
+    view.run = view_of(*run, guests);
+    view.now = app_.now();
+    std::erase_if(guests, [&](const auto& guest) {
+        view.bytes_done.count += guest.done.count;
+        view.bytes_total.count += std::max(guest.total, guest.done).count;
+        return guest.outcome != Outcome::pending || guest.phase == "waiting";
+    });
+    view.active_total = static_cast<unsigned>(guests.size());
+    std::ranges::sort(guests, {}, &GuestProgress::since);
+    guests.resize(std::min(guests.size(), bus::kProgressGuests));
+    const auto uris = machine.uris();
+    for (const auto& guest : guests) {
+        bus::GuestView active;
+        active.uri = uris.at(static_cast<std::size_t>(guest.guest.uri)).uri;
+        active.uuid = guest.guest.uuid;
+        active.name = guest.name;
+        active.state = GuestState::running;
+        add_progress(active, guest, run->run.id);
+        view.active.push_back(std::move(active));
+    }
+    return view;
+}
+
+std::vector<bus::GuestView> BusFacade::guests(const std::vector<std::string>& globs) const {
+    const auto& machine = app_.machine();
+    const auto run = machine.active_run();
+    const auto progress = progress_by_guest(machine);
+    std::vector<bus::GuestView> views;
+    const auto uris = machine.uris();
+    for (std::size_t i = 0; i < uris.size(); ++i)
+        for (const auto& info : uris[i].guests) {
+            if (!matches(globs, info.name, info.uuid))
+                continue;
+            auto view = view_of(uris[i].uri, info);
+            const auto found = progress.find(GuestId{static_cast<UriId>(i), info.uuid});
+            if (run && found != progress.end())
+                add_progress(view, found->second, run->run.id);
+            views.push_back(std::move(view));
+        }
+    std::ranges::sort(views, [](const auto& a, const auto& b) {
+        return std::tie(a.uri, a.name) < std::tie(b.uri, b.name);
+    });
+    return views;
+}
+
+std::vector<bus::UriView> BusFacade::uris() const {
+    std::vector<bus::UriView> views;
+    const auto links = app_.hypervisor().status();
+    const auto uris = app_.machine().uris();
+    for (std::size_t i = 0; i < uris.size(); ++i) {
+        bus::UriView view{.uri = uris[i].uri, .connected = uris[i].listed};
+        view.reason = links[i].reason.empty() ? uris[i].reason : links[i].reason;
+        view.attempts = links[i].attempts;
+        view.guests = static_cast<unsigned>(uris[i].guests.size());
+        for (const auto& guest : uris[i].guests)
+            view.running += is_active(guest.state);
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+std::vector<ResumeEntry> BusFacade::resume_list() const {
+    return app_.machine().resume_list();
+}
+
+void BusFacade::runs(unsigned limit, bus::Reply<std::vector<bus::RunView>> reply) {
+    using Views = std::vector<bus::RunView>;
+    ask<Views>(app_.history(), std::move(reply), [limit](store::History& history) -> Result<Views> {
+        auto records = history.runs(limit);
+        if (!records)
+            return tl::unexpected<Error>{records.error()};
+        Views views;
+        for (auto& record : *records) {
+            auto guests = history.guests(record.id);
+            if (!guests)
+                return tl::unexpected<Error>{guests.error()};
+            views.push_back(view_of(std::move(record), *guests));
+        }
+        return views;
+    });
+}
+
+void BusFacade::run_guests(RunId run, bus::Reply<std::vector<RunGuestRecord>> reply) {
+    ask<std::vector<RunGuestRecord>>(
+        app_.history(), std::move(reply),
+        [run](store::History& history) { return history.guests(run); });
+}
+
+void BusFacade::run_spans(RunId run, bus::Reply<std::vector<SpanRecord>> reply) {
+    ask<std::vector<SpanRecord>>(app_.history(), std::move(reply),
+                                 [run](store::History& history) { return history.spans(run); });
+}
+
+Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& guest,
+                                                         std::optional<Trigger> trigger) const {
+    std::vector<config::Explained> settings;
+    if (guest.empty()) {
+        settings = app_.config().explain(nullptr, trigger);
+    } else {
+        bool found = false;
+        for (const auto& uri : app_.machine().uris())
+            for (const auto& info : uri.guests) {
+                if (found || (info.name != guest && info.uuid.str() != guest))
+                    continue;
+                found = true;
+                const GuestFacts facts{uri.uri, info.uuid, info.name, info.metadata};
+                settings = app_.config().explain(&facts, trigger);
+            }
+        if (!found)
+            return fail(ErrorCode::invalid, "there is no guest '" + guest + "'");
+    }
+    std::vector<bus::SettingView> views;
+    for (auto& setting : settings) {
+        auto origin = setting.origin.file.empty() ? setting.origin.layer : setting.origin.file;
+        if (setting.origin.line > 0)
+            origin += ":" + std::to_string(setting.origin.line);
+        if (!setting.origin.file.empty() && !setting.origin.layer.empty())
+            origin += " " + setting.origin.layer;
+        views.push_back({std::move(setting.key), std::move(setting.value), std::move(origin)});
+    }
+    return views;
+}
+
+Result<RunId> BusFacade::boot(const bus::BootRequest& request) {
+    if (!request.skip)
+        return app_.request(RunRequested{.kind = RunKind::boot, .selection = request.selection});
+    const auto run = app_.machine().active_run();
+    if (!run || run->run.kind != RunKind::boot)
+        return fail(ErrorCode::refused, "there is no boot run to skip");
+    app_.cancel(run->run.id);
+    return run->run.id;
+}
+
+Result<RunId> BusFacade::drain(const bus::DrainRequest& request) {
+    return app_.request(RunRequested{.kind = RunKind::drain,
+                                     .trigger = request.trigger,
+                                     .deadline = request.deadline,
+                                     .selection = request.selection});
+}
+
+Result<bool> BusFacade::cancel(RunId run) {
+    return app_.cancel(run);
+}
+
+Result<bool> BusFacade::forget(const std::string& uri, const Uuid& uuid) {
+    return app_.forget(uri, uuid);
+}
+
+Result<void> BusFacade::reload() {
+    return app_.reload();
+}
+
+}  // namespace guestd::daemon

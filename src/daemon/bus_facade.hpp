@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// The daemon as the bus sees it: snapshots of the machine, questions to the history, commands.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "systemd/bus_facade.hpp"
+
+namespace guestd::daemon {
+
+class App;
+
+class BusFacade final : public bus::Facade {
+public:
+    explicit BusFacade(App& app) : app_(app) {}
+
+    bus::StatusView status() const override;
+    std::optional<bus::ProgressView> progress() const override;
+    std::vector<bus::GuestView> guests(const std::vector<std::string>& globs) const override;
+    std::vector<bus::UriView> uris() const override;
+    std::vector<ResumeEntry> resume_list() const override;
+
+    void runs(unsigned limit, bus::Reply<std::vector<bus::RunView>> reply) override;
+    void run_guests(RunId run, bus::Reply<std::vector<RunGuestRecord>> reply) override;
+    void run_spans(RunId run, bus::Reply<std::vector<SpanRecord>> reply) override;
+
+    Result<std::vector<bus::SettingView>> explain(const std::string& guest,
+                                                  std::optional<Trigger> trigger) const override;
+
+    Result<RunId> boot(const bus::BootRequest& request) override;
+    Result<RunId> drain(const bus::DrainRequest& request) override;
+    Result<bool> cancel(RunId run) override;
+    Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
+    Result<void> reload() override;
+
+private:
+    App& app_;
+};
+
+}  // namespace guestd::daemon

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "daemon/app.hpp"
+#include "daemon/options.hpp"
+#include "systemd/log.hpp"
+
+namespace {
+
+int run(int argc, char** argv) {
+    using namespace guestd::daemon;
+    int code = kExitOk;
+    const auto options = parse_options(argc, argv, code);
+    if (!options)
+        return code;
+    if (options->check_config)
+        return check_config(*options);
+    guestd::systemd::log_to(guestd::systemd::LogTarget::automatic);
+    auto app = App::create(*options);
+    if (!app) {
+        log_line(guestd::systemd::LogLevel::critical, {}, app.error().message());
+        return kExitFault;
+    }
+    return (*app)->run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    int code = guestd::daemon::kExitFault;
+    try {
+        code = run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "guestd: %s\n", error.what());
+    }
+    std::fflush(nullptr);
+    // Not exit(): a thread that hangs in libvirt must not be waited for, nor run on while static
+    // objects go away under it. What must survive is in the store by now.
+    _exit(code);
+}

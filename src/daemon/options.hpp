@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace guestd::daemon {
+
+enum class BusChoice { system, user, none };
+
+/// The command line.
+struct Options {
+    std::vector<std::string> config_files;  ///< empty: the system's, with drop-ins
+    bool sysconfig = true;
+    std::string state_dir = "/var/lib/guestd";
+    BusChoice bus = BusChoice::system;
+    bool check_config = false;
+    bool safe_boot = false;  ///< start no guest; the resume list is kept
+};
+
+/// Empty: everything has been said (help, version, a usage error), exit with `code`.
+std::optional<Options> parse_options(int argc, char** argv, int& code);
+
+}  // namespace guestd::daemon
