@@ -53,7 +53,7 @@ void Checker::check_doubled_uris() {
             problems_.push_back(at(*layer, layer->place,
                                    fmt::format("a second [[uri]] table for {}; the first is in "
                                                "line {}",
-                                               quoted(layer->matcher.uri), first->place.line)));
+                                               in_quotes(layer->matcher.uri), first->place.line)));
     }
 }
 
@@ -62,9 +62,9 @@ void Checker::warn_of_strange_uris() {
     for (const auto& layer : config_.layers_)
         if (std::ranges::none_of(uris,
                                  [&](const auto& uri) { return matches_uri(layer.matcher, uri); }))
-            warnings_.push_back(at(
-                layer, layer.place,
-                fmt::format("{} matches none of the uris in [daemon]", quoted(layer.matcher.uri))));
+            warnings_.push_back(at(layer, layer.place,
+                                   fmt::format("{} matches none of the uris in [daemon]",
+                                               in_quotes(layer.matcher.uri))));
 }
 
 void Checker::warn_of_short_deadlines() {
@@ -140,7 +140,7 @@ void Checker::connect(std::size_t from) {
         if (on_itself(pattern))
             problems_.push_back(
                 at_order_of(node, fmt::format("{} waits for itself through {}",
-                                              quoted(node.pattern), quoted(pattern))));
+                                              in_quotes(node.pattern), in_quotes(pattern))));
     for (std::size_t to = 0; to < nodes_.size(); ++to)
         if (to != from && nodes_[to].facts.uri == node.facts.uri &&
             std::ranges::any_of(node.waits_for, [&](const auto& pattern) {

@@ -80,7 +80,7 @@ private:
             const auto trigger = parse_trigger(each.key);
             const auto* table = each.value.as<Table>();
             if (!trigger || *trigger == Trigger::host_boot)
-                report(each.place, fmt::format("unknown trigger {}{}", quoted(each.key),
+                report(each.place, fmt::format("unknown trigger {}{}", in_quotes(each.key),
                                                suggestion(each.key, drain_triggers())));
             else if (table == nullptr)
                 report(each.value.place, fmt::format("'{}.{}' is {}; expected a table", kOn,
@@ -133,10 +133,10 @@ private:
         else if (!(matcher.uuid = Uuid::parse(*text)))
             report(entry.value.place,
                    fmt::format("'uuid' in [[guest]] is {}; expected 8-4-4-4-12 hexadecimal digits",
-                               quoted(*text)));
+                               in_quotes(*text)));
         if (const auto fault = glob_error(matcher.uri); entry.key == "uri" && !fault.empty())
-            report(entry.value.place,
-                   fmt::format("'uri' in {} is {}; {}", table_name("", {}), quoted(*text), fault));
+            report(entry.value.place, fmt::format("'uri' in {} is {}; {}", table_name("", {}),
+                                                  in_quotes(*text), fault));
     }
 
     void match_names(const Entry& entry) {
@@ -167,7 +167,7 @@ private:
         } else if (prefix == "shutdown." && !trigger) {
             known.push_back("on");
         }
-        report(entry.place, fmt::format("unknown key {} in {}{}", quoted(entry.key), where,
+        report(entry.place, fmt::format("unknown key {} in {}{}", in_quotes(entry.key), where,
                                         suggestion(entry.key, known)));
     }
 

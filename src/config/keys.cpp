@@ -76,9 +76,9 @@ Key key(std::string_view name, Scope scope, Limits limits, std::string_view help
             F::parse, Codec::allowed, F::format, F::apply, F::read};
 }
 
-constexpr std::int64_t kSecond = 1'000'000;
 constexpr Limits kAny{};
-constexpr Limits kTime{kSecond, kLongestSpan.count()};
+/// Zero would mean "at once", which nobody means by a time to wait; a millisecond serves tests.
+constexpr Limits kTime{1000, kLongestSpan.count()};
 constexpr Limits kTimeOrZero{0, kLongestSpan.count()};
 constexpr Limits kPercent{0, 100};
 /// More guests at once than any host has.

@@ -39,7 +39,7 @@ tl::expected<Step, std::string> parse_action(std::string_view action) {
         return Step{StepKind::migrate, ShutdownMode::automatic, kDefaultMigrateTime,
                     std::string{uri}};
     }
-    return wrong(fmt::format("unknown step {}{}", quoted(action), suggestion(action, kActions)));
+    return wrong(fmt::format("unknown step {}{}", in_quotes(action), suggestion(action, kActions)));
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ tl::expected<Step, std::string> parse_step(std::string_view action, std::string_
         return wrong("leave takes no time");
     const auto span = parse_span(time);
     if (!span)
-        return wrong(fmt::format("{} is no time: {}", quoted(time), span.error()));
+        return wrong(fmt::format("{} is no time: {}", in_quotes(time), span.error()));
     if (*span == Duration{})
         return wrong("a step needs some time");
     step->time = *span;

@@ -37,7 +37,7 @@ Parsed<Step> step_of_table(const Node& node, const Table& table) {
     std::string time;
     for (const auto& entry : table) {
         if (entry.key != "step" && entry.key != "time")
-            return tl::unexpected{Complaint{entry.place, quoted(entry.key),
+            return tl::unexpected{Complaint{entry.place, in_quotes(entry.key),
                                             "a step as a table has only 'step' and 'time'"}};
         if (const auto* text = entry.value.as<std::string>())
             (entry.key == "step" ? action : time) = *text;

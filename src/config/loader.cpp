@@ -12,6 +12,10 @@ namespace {
 
 constexpr auto kTriggers = static_cast<std::size_t>(Trigger::host_boot) + 1;
 
+std::pair<std::uint32_t, std::uint32_t> in_text(const Problem& problem) {
+    return {problem.line, problem.column};
+}
+
 }  // namespace
 
 /// The steps from sources to a Config: read, compile, sort, merge what is global, check.
@@ -36,6 +40,7 @@ public:
 
 private:
     void compile(const Source& source) {
+        const auto before = static_cast<std::ptrdiff_t>(problems_.size());
         std::vector<Layer> layers;
         if (source.kind == SourceKind::sysconfig) {
             const auto variables = parse_sysconfig(source.name, *source.text, problems_);
@@ -47,6 +52,7 @@ private:
             problems_.push_back(root.error());
         }
         std::ranges::move(layers, std::back_inserter(config_->layers_));
+        std::ranges::stable_sort(problems_.begin() + before, problems_.end(), {}, in_text);
     }
 
     Duration global_deadline() const {

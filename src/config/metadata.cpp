@@ -83,13 +83,11 @@ public:
             report(place(parsed.offset), fmt::format("no XML: {}", parsed.description()));
             return std::move(found_);
         }
+        // libvirt hands out the element; somebody may have kept only what is inside.
         const auto root = document.document_element();
-        if (local_name(root) != "policy")
-            report(place(root.offset_debug()),
-                   fmt::format("element {}; expected 'policy'", quoted(local_name(root))));
-        else
-            for (const auto& child : root.children())
-                element(child);
+        for (const auto& child :
+             local_name(root) == "policy" ? root.children() : document.children())
+            element(child);
         return std::move(found_);
     }
 
@@ -103,7 +101,7 @@ private:
             set(node);
         else
             report(place(node.offset_debug()),
-                   fmt::format("element {}; expected 'set' or 'tag'", quoted(local_name(node))));
+                   fmt::format("element {}; expected 'set' or 'tag'", in_quotes(local_name(node))));
     }
 
     void set(const pugi::xml_node& node) {
@@ -116,18 +114,18 @@ private:
             const auto dot = std::min(rest.find('.'), rest.size());
             trigger = parse_trigger(rest.substr(0, dot));
             if (!trigger || *trigger == Trigger::host_boot)
-                return report(at, fmt::format("unknown trigger in key {}", quoted(spelled)));
+                return report(at, fmt::format("unknown trigger in key {}", in_quotes(spelled)));
             name = "shutdown" + std::string{rest.substr(dot)};
         }
         const auto* key = find_key(TableKind::guest, name);
         if (key == nullptr)
-            return report(at, fmt::format("unknown key {}{}", quoted(spelled), near_key(name)));
+            return report(at, fmt::format("unknown key {}{}", in_quotes(spelled), near_key(name)));
         const auto text = trim(node.attribute("value").value());
         const auto value = typed(key->shape, text, at);
         if (reaches_out(value))
             return report(at, fmt::format("'{}' is {}; exec: and migrate: are not allowed in "
                                           "metadata",
-                                          spelled, quoted(text)));
+                                          spelled, in_quotes(text)));
         auto parsed = parse_value({}, *key, std::string{spelled}, "metadata", value);
         if (parsed)
             found_.layer.assignments.push_back({key, *std::move(parsed), trigger, at});

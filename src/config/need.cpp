@@ -48,7 +48,7 @@ tl::expected<Need, std::string> parse_need(std::string_view text) {
     const auto kind = std::ranges::find(kKinds, word, &Kind::name);
     if (kind == kKinds.end())
         return tl::unexpected{
-            fmt::format("unknown gate {}{}", quoted(word), suggestion(word, kNames))};
+            fmt::format("unknown gate {}{}", in_quotes(word), suggestion(word, kNames))};
     const auto target = colon < whole.size() ? whole.substr(colon + 1) : std::string_view{};
     if (const auto error = target_error(kind->kind, target); !error.empty())
         return tl::unexpected{std::string{error}};

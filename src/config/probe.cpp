@@ -103,7 +103,7 @@ tl::expected<Probe, std::string> parse_probe(std::string_view text) {
         return parse_exec(argument);
     if (word == "delay")
         return parse_delay(argument);
-    return wrong(fmt::format("unknown probe {}{}", quoted(word), suggestion(word, kProbes)));
+    return wrong(fmt::format("unknown probe {}{}", in_quotes(word), suggestion(word, kProbes)));
 }
 
 std::string format_probe(const Probe& probe) {

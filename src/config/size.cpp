@@ -51,7 +51,7 @@ tl::expected<Bytes, std::string> parse_size(std::string_view text) {
         return wrong("a number is missing");
     const auto unit = std::ranges::find(kUnits, name, &Unit::name);
     if (!name.empty() && unit == kUnits.end())
-        return wrong(fmt::format("unknown unit {}", quoted(name)));
+        return wrong(fmt::format("unknown unit {}", in_quotes(name)));
     const auto factor = name.empty() ? 1 : unit->bytes;
     std::uint64_t value = 0;
     for (const char digit : digits) {

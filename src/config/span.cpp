@@ -23,29 +23,12 @@ constexpr Count kMinute = 60 * kSecond;
 constexpr Count kHour = 60 * kMinute;
 constexpr Count kDay = 24 * kHour;
 constexpr auto kUnits = std::to_array<Unit>({
-    {"us", 1},
-    {"usec", 1},
-    {"\u00b5s", 1},
-    {"ms", 1000},
-    {"msec", 1000},
-    {"s", kSecond},
-    {"sec", kSecond},
-    {"second", kSecond},
-    {"seconds", kSecond},
-    {"m", kMinute},
-    {"min", kMinute},
-    {"minute", kMinute},
-    {"minutes", kMinute},
-    {"h", kHour},
-    {"hr", kHour},
-    {"hour", kHour},
-    {"hours", kHour},
-    {"d", kDay},
-    {"day", kDay},
-    {"days", kDay},
-    {"w", 7 * kDay},
-    {"week", 7 * kDay},
-    {"weeks", 7 * kDay},
+    {"s", kSecond},   {"sec", kSecond}, {"second", kSecond}, {"seconds", kSecond},
+    {"min", kMinute}, {"m", kMinute},   {"minute", kMinute}, {"minutes", kMinute},
+    {"h", kHour},     {"hr", kHour},    {"hour", kHour},     {"hours", kHour},
+    {"ms", 1000},     {"msec", 1000},   {"d", kDay},         {"day", kDay},
+    {"days", kDay},   {"w", 7 * kDay},  {"week", 7 * kDay},  {"weeks", 7 * kDay},
+    {"us", 1},        {"usec", 1},      {"\u00b5s", 1},
 });
 
 tl::unexpected<std::string> wrong(std::string text) {
@@ -89,8 +72,8 @@ tl::expected<Count, std::string> unit_of(std::string_view name) {
         names.push_back(known.name);
     const auto near = nearest(name, names);
     if (near.empty())
-        return wrong(fmt::format("unknown unit {}", quoted(name)));
-    return wrong(fmt::format("unknown unit {}, did you mean '{}'?", quoted(name), near));
+        return wrong(fmt::format("unknown unit {}", in_quotes(name)));
+    return wrong(fmt::format("unknown unit {}, did you mean '{}'?", in_quotes(name), near));
 }
 
 /// One "5min" off the front of `rest`.

@@ -38,7 +38,7 @@ public:
 private:
     void take(const Variable& v) {
         if (std::ranges::find(kNames, v.name) == kNames.end())
-            return report(v.place, fmt::format("unknown variable {}{}", quoted(v.name),
+            return report(v.place, fmt::format("unknown variable {}{}", in_quotes(v.name),
                                                suggestion(v.name, kNames)));
         if (v.value.empty())  // as if the line were not there, as libvirt-guests takes it
             return;
@@ -70,7 +70,7 @@ private:
 
     void refuse(const Variable& v, std::string_view allowed) {
         report(v.value_place,
-               fmt::format("{} is {}; expected {}", v.name, quoted(v.value), allowed));
+               fmt::format("{} is {}; expected {}", v.name, in_quotes(v.value), allowed));
     }
 
     void assign(const Variable& v, std::string_view name, decltype(Node::data) data) {

@@ -21,7 +21,7 @@ bool is_digit(char c);
 
 /// In double quotes, with everything that could harm a terminal or a line of log escaped, and cut
 /// after 60 characters: for values in messages.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// A TOML basic string of the whole text: for values that are shown to be written again.
 std::string toml_string(std::string_view text);

@@ -34,7 +34,7 @@ Problems Config::unmatched(const std::vector<GuestFacts>& fleet) const {
                     }))
                     found.push_back({layer.file, assignment.place.line, assignment.place.column,
                                      fmt::format("'{}' {} matches no guest", assignment.key->name,
-                                                 quoted(glob))});
+                                                 in_quotes(glob))});
         }
     }
     return found;
