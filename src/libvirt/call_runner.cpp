@@ -7,7 +7,6 @@
 #include <initializer_list>
 
 #include "libvirt/errors.hpp"
-#include "libvirt/observe.hpp"
 
 namespace guestd::libvirt {
 
@@ -202,6 +201,7 @@ Carried carry_out(const UriContext& context, Connection& connection, const Call&
     }
     carried.place = context.outlet.mark(call.guest.uuid);
     if (depth && !is_dead(handle)) {
+        carried.depth = *depth;
         result.observed = observe(context, domain.get(), *depth);
     }
     return carried;
@@ -214,7 +214,7 @@ void read_again(const UriContext& context, Connection& connection, Carried& carr
     virConnectPtr handle = nullptr;
     Fault fault;
     if (const auto domain = look_up(connection, result.guest.uuid, handle, fault)) {
-        result.observed = observe(context, domain.get(), Depth::state);
+        result.observed = observe(context, domain.get(), carried.depth);
     } else if (fault.code == VIR_ERR_NO_DOMAIN) {
         result.observed = absent(result.guest.uuid);
     }

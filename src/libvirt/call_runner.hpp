@@ -5,6 +5,7 @@
 
 #include "libvirt/connection.hpp"
 #include "libvirt/context.hpp"
+#include "libvirt/observe.hpp"
 
 namespace guestd::libvirt {
 
@@ -13,6 +14,7 @@ namespace guestd::libvirt {
 struct Carried {
     CallReturned result;
     Outlet::Mark place;
+    Depth depth = Depth::state;  ///< of the reading
 };
 Carried carry_out(const UriContext& context, Connection& connection, const Call& call);
 

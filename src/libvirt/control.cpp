@@ -187,7 +187,8 @@ bool Control::serve(ConnectPtr connection) {
 void Control::look_after_urgent() {
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
-        changed_.wait_for(lock, kUrgentIsSlow, [&] { return stopping_ || !broken_.empty(); });
+        changed_.wait_for(lock, settings_.urgent_is_slow,
+                          [&] { return stopping_ || !broken_.empty(); });
         lock.unlock();
         const bool waiting = urgent_->relieve();
         lock.lock();

@@ -27,6 +27,7 @@ class Control : public std::enable_shared_from_this<Control> {
 public:
     struct Settings {
         Duration connect_timeout{};
+        Duration urgent_is_slow{};
         unsigned long_calls = kDefaultLongCalls;
     };
     struct State {

@@ -43,7 +43,7 @@ struct LibvirtHypervisor::Link {
         : context(make_context(options, index, std::move(sink))),
           urgent(std::make_shared<CallPool>(
               context, "virt-urgent",
-              CallPool::Limits{.workers = kUrgentWorkers, .slow_after = kUrgentIsSlow})),
+              CallPool::Limits{.workers = kUrgentWorkers, .slow_after = options.urgent_is_slow})),
           longs(std::make_shared<CallPool>(
               context, "virt-long",
               CallPool::Limits{.workers = long_calls_of(options, index), .slow_after = {}})),
@@ -51,6 +51,7 @@ struct LibvirtHypervisor::Link {
           control(std::make_shared<Control>(
               context, urgent, saves,
               Control::Settings{.connect_timeout = options.connect_timeout,
+                                .urgent_is_slow = options.urgent_is_slow,
                                 .long_calls = long_calls_of(options, index)})) {
         context->answered = [weak = std::weak_ptr{control}] {
             if (const auto alive = weak.lock()) {

@@ -124,7 +124,8 @@ void Outlet::remember(const GuestInfo& info) {
                                    .agent_channel = info.agent_channel,
                                    .agent_connected = info.agent_connected,
                                    .metadata = info.metadata,
-                                   .stale = false};
+                                   // Drivers without statistics list no memory.
+                                   .stale = info.memory == Bytes{}};
 }
 
 void Outlet::publish(InventoryListed listing) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "event_inbox.hpp"
 #include "libvirt/hypervisor.hpp"
 #include "private_libvirtd.hpp"
@@ -85,6 +87,191 @@ TEST_F(LibvirtCalls, ListsStatesAndFlags) {
     EXPECT_TRUE(find(listing, saved)->managed_save);
     EXPECT_TRUE(find(listing, marked)->autostart);
     EXPECT_FALSE(find(listing, libvirt::uuid_of(transient.get()))->persistent);
+}
+
+TEST_F(LibvirtCalls, ListsMetadataAndTellsWhenItChanges) {
+    constexpr auto kNamespace = "urn:guestd:policy:1";
+    const auto set = [&](const Uuid& uuid, const char* text) {
+        return virDomainSetMetadata(daemon_.domain(uuid).get(), VIR_DOMAIN_METADATA_ELEMENT, text,
+                                    "guestd", kNamespace, VIR_DOMAIN_AFFECT_CONFIG);
+    };
+    const auto uuid = daemon_.define("with");
+    const auto without = daemon_.define("without");
+    ASSERT_EQ(set(uuid, "<policy tier='critical'/>"), 0);
+
+    const auto listing = listed();
+    EXPECT_THAT(find(listing, uuid)->metadata, ::testing::HasSubstr("critical"));
+    EXPECT_EQ(find(listing, without)->metadata, "");
+
+    ASSERT_EQ(set(uuid, "<policy tier='expendable'/>"), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::defined));
+    // Not asked for in particular: what an event has made stale is read again.
+    const auto result = call(uuid, CallKind::start);
+    EXPECT_THAT(result.observed.value().metadata, ::testing::HasSubstr("expendable"));
+    const auto resumed = call(uuid, CallKind::suspend);
+    EXPECT_THAT(resumed.observed.value().metadata, ::testing::HasSubstr("expendable"));
+}
+
+TEST_F(LibvirtCalls, TellsWhatOthersDo) {
+    listed();
+    const auto uuid = daemon_.define("guest");
+    EXPECT_EQ(event(uuid, Lifecycle::defined).value().name, "guest");
+    const auto guest = daemon_.domain(uuid);
+    ASSERT_EQ(virDomainCreate(guest.get()), 0);
+    const auto booted = event(uuid, Lifecycle::booted).value();
+    EXPECT_EQ(booted.name, "guest");
+    EXPECT_EQ(booted.guest.uri, UriId{0});
+    EXPECT_TRUE(booted.persistent);
+    ASSERT_EQ(virDomainSuspend(guest.get()), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::suspended));
+    ASSERT_EQ(virDomainResume(guest.get()), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::resumed));
+    ASSERT_EQ(virDomainShutdown(guest.get()), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::shut_down));
+    ASSERT_EQ(virDomainCreate(guest.get()), 0);
+    ASSERT_EQ(virDomainDestroy(guest.get()), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::destroyed));
+    ASSERT_EQ(virDomainCreate(guest.get()), 0);
+    ASSERT_EQ(virDomainManagedSave(guest.get(), 0), 0);
+    EXPECT_TRUE(event(uuid, Lifecycle::saved));
+    ASSERT_EQ(virDomainUndefineFlags(guest.get(), VIR_DOMAIN_UNDEFINE_MANAGED_SAVE), 0);
+    EXPECT_FALSE(event(uuid, Lifecycle::undefined).value().persistent);
+}
+
+TEST_F(LibvirtCalls, KnowsATransientGuestByItsFirstEvent) {
+    listed();
+    const libvirt::DomainPtr made{virDomainCreateXML(
+        daemon_.keeper(),
+        "<domain type='test'><name>fleeting</name><memory>1024</memory><os><type>hvm</type></os>"
+        "</domain>",
+        0)};
+    const auto uuid = libvirt::uuid_of(made.get());
+    EXPECT_FALSE(event(uuid, Lifecycle::booted).value().persistent);
+    const auto result = call(uuid, CallKind::destroy_forced);
+    EXPECT_EQ(result.status, CallStatus::done);
+    EXPECT_EQ(result.observed.value().state, GuestState::absent);
+}
+
+TEST_F(LibvirtCalls, StartsAndStops) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    auto result = call(uuid, CallKind::start);
+    EXPECT_EQ(result.status, CallStatus::done);
+    EXPECT_EQ(result.guest, (GuestId{UriId{0}, uuid}));
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+    EXPECT_EQ(result.observed->name, "guest");
+    EXPECT_EQ(result.observed->memory, Bytes{64ULL << 20});
+
+    result = call(uuid, CallKind::suspend);
+    EXPECT_EQ(result.observed.value().state, GuestState::paused);
+    EXPECT_EQ(result.observed->memory, Bytes{64ULL << 20});
+    EXPECT_FALSE(result.observed->saving);
+    result = call(uuid, CallKind::resume);
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+
+    // The test driver has no power button: the flag has to be dropped.
+    result = call(uuid, CallKind::shutdown_acpi);
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_FALSE(result.observed);
+    EXPECT_TRUE(event(uuid, Lifecycle::shut_down));
+
+    EXPECT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    result = call(uuid, CallKind::shutdown_auto);
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_TRUE(event(uuid, Lifecycle::shut_down));
+
+    EXPECT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    result = call(uuid, CallKind::destroy_graceful);
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+    EXPECT_TRUE(event(uuid, Lifecycle::destroyed));
+}
+
+TEST_F(LibvirtCalls, SavesAndRestores) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    call(uuid, CallKind::start);
+    auto result = call({.guest = {UriId{0}, uuid},
+                        .kind = CallKind::save,
+                        .bypass_cache = true,
+                        .save_as = GuestState::running});
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+    EXPECT_TRUE(result.observed->managed_save);
+    EXPECT_TRUE(event(uuid, Lifecycle::saved));
+
+    // The test driver knows no flags for starting; bypass_cache is a wish, and is dropped.
+    result = call({.guest = {UriId{0}, uuid}, .kind = CallKind::start, .bypass_cache = true});
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+    EXPECT_FALSE(result.observed->managed_save);
+}
+
+TEST_F(LibvirtCalls, NeverDropsForceBoot) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    call(uuid, CallKind::start);
+    call(uuid, CallKind::save);
+    const auto result = call({.guest = {UriId{0}, uuid},
+                              .kind = CallKind::start,
+                              .bypass_cache = true,
+                              .force_boot = true});
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+    EXPECT_TRUE(result.observed->managed_save);
+}
+
+TEST_F(LibvirtCalls, RefusalsCarryTheStateAsItIs) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    auto result = call(uuid, CallKind::destroy_forced);
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+    EXPECT_NE(result.message, "");
+    call(uuid, CallKind::start);
+    result = call(uuid, CallKind::start);
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+    result = call(uuid, CallKind::abort_job);  // the test driver has no jobs
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+}
+
+TEST_F(LibvirtCalls, AnUnknownGuestIsAbsent) {
+    listed();
+    const auto nobody = Uuid::parse("00000000-0000-4000-8000-000000000001").value();
+    for (const auto kind : {CallKind::start, CallKind::probe}) {
+        const auto result = call(nobody, kind);
+        EXPECT_EQ(result.status, CallStatus::refused);
+        EXPECT_EQ(result.observed.value().state, GuestState::absent);
+        EXPECT_EQ(result.observed->uuid, nobody);
+    }
+}
+
+TEST_F(LibvirtCalls, SetsTheClock) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    call(uuid, CallKind::start);
+    const auto before = std::chrono::system_clock::now();
+    const auto result = call(uuid, CallKind::set_time);
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    long long seconds = 0;
+    unsigned nanoseconds = 0;
+    ASSERT_EQ(virDomainGetTime(daemon_.domain(uuid).get(), &seconds, &nanoseconds, 0), 0);
+    const auto set = std::chrono::system_clock::time_point{std::chrono::seconds{seconds + 1}};
+    EXPECT_GE(set, before);
+    EXPECT_LT(set, before + std::chrono::hours{1});
+}
+
+TEST_F(LibvirtCalls, SpeaksToADriverWithoutADaemon) {
+    EventInbox inbox;
+    LibvirtHypervisor local{{.uris = {"test:///default"}}, inbox.sink()};
+    local.start();
+    const auto listing = inbox.take<InventoryListed>().value();
+    ASSERT_EQ(listing.guests.size(), 1U);
+    EXPECT_EQ(listing.guests[0].name, "test");
+    local.submit({.id = 7, .guest = {UriId{0}, listing.guests[0].uuid}, .kind = CallKind::suspend});
+    EXPECT_EQ(inbox.take<CallReturned>().value().observed.value().state, GuestState::paused);
 }
 
 }  // namespace

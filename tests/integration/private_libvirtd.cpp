@@ -35,6 +35,8 @@ std::filesystem::path make_folder() {
 }  // namespace
 
 PrivateLibvirtd::PrivateLibvirtd() : folder_(make_folder()) {
+    // The keeper may write to a libvirtd that has just been killed.
+    signal(SIGPIPE, SIG_IGN);
     // Before the first connection, or the keeper would have no keepalive and later ones no events.
     libvirt::EventThread::instance();
     std::ofstream{folder_ / "libvirtd.conf"} << "auth_unix_rw = \"none\"\n"

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// The order in which things are told, and libvirt's numbers and XML in our words. No libvirtd.
+
+#include <gtest/gtest.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <vector>
+
+#include "libvirt/mapping.hpp"
+#include "libvirt/observe.hpp"
+#include "libvirt/outlet.hpp"
+
+namespace guestd::libvirt {
+namespace {
+
+const Uuid kGuest = Uuid::parse("00000000-0000-4000-8000-000000000001").value();
+const Uuid kOther = Uuid::parse("00000000-0000-4000-8000-000000000002").value();
+
+class OutletTest : public ::testing::Test {
+protected:
+    std::vector<Event> told_;
+    Outlet outlet_{UriId{3}, [this](Event event) { told_.push_back(std::move(event)); }};
+
+    template <class E>
+    const E& told(std::size_t index) {
+        return std::get<E>(told_.at(index));
+    }
+    void list(std::vector<GuestInfo> guests) {
+        outlet_.begin_listing();
+        outlet_.publish({.guests = std::move(guests)});
+        told_.clear();
+    }
+    CallReturned reading(GuestState state) {
+        return {.id = 1,
+                .guest = {UriId{3}, kGuest},
+                .observed = GuestInfo{.uuid = kGuest, .state = state}};
+    }
+};
+
+TEST_F(OutletTest, EventsWaitForTheListingAndFollowIt) {
+    outlet_.begin_listing();
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    outlet_.agent_changed(kOther, true);
+    EXPECT_TRUE(told_.empty());
+    outlet_.publish({.guests = {{.uuid = kGuest, .state = GuestState::running}}});
+    ASSERT_EQ(told_.size(), 3U);
+    EXPECT_EQ(told<InventoryListed>(0).uri, UriId{3});
+    EXPECT_EQ(told<GuestChanged>(1).what, Lifecycle::shut_down);
+    EXPECT_TRUE(told<GuestChanged>(1).persistent);
+    EXPECT_TRUE(told<AgentChanged>(2).connected);
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    EXPECT_EQ(told_.size(), 4U);
+}
+
+TEST_F(OutletTest, AListingThatFailedTakesItsEventsAlong) {
+    outlet_.begin_listing();
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    outlet_.lost("gone");
+    outlet_.begin_listing();
+    outlet_.publish({});
+    ASSERT_EQ(told_.size(), 2U);
+    EXPECT_EQ(told<UriLost>(0).reason, "gone");
+    EXPECT_TRUE(std::holds_alternative<InventoryListed>(told_[1]));
+}
+
+TEST_F(OutletTest, AnOutageIsToldOnce) {
+    outlet_.lost("a");
+    outlet_.lost("b");
+    ASSERT_EQ(told_.size(), 1U);
+    outlet_.begin_listing();
+    outlet_.publish({});
+    outlet_.lost("c");
+    EXPECT_EQ(told<UriLost>(2).reason, "c");
+}
+
+TEST_F(OutletTest, AReadingThatAnEventOvertookIsNotTold) {
+    list({{.uuid = kGuest, .state = GuestState::running}});
+    const auto mark = outlet_.mark(kGuest);
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    EXPECT_FALSE(outlet_.post(reading(GuestState::running), mark));
+    EXPECT_EQ(told_.size(), 1U);
+    EXPECT_TRUE(outlet_.post(reading(GuestState::shutoff), outlet_.mark(kGuest)));
+    EXPECT_EQ(told<CallReturned>(1).observed->state, GuestState::shutoff);
+}
+
+TEST_F(OutletTest, OtherGuestsEventsDoNotMatter) {
+    list({{.uuid = kGuest}, {.uuid = kOther}});
+    const auto mark = outlet_.mark(kGuest);
+    outlet_.guest_changed(kOther, Lifecycle::booted, "other");
+    EXPECT_TRUE(outlet_.post(reading(GuestState::running), mark));
+}
+
+TEST_F(OutletTest, AReadingFromBeforeAListingIsNotTold) {
+    const auto mark = outlet_.mark(kGuest);
+    list({{.uuid = kGuest, .state = GuestState::shutoff}});
+    EXPECT_FALSE(outlet_.post(reading(GuestState::running), mark));
+}
+
+TEST_F(OutletTest, AGuestThatCameAndWentOvertakesToo) {
+    list({});
+    const auto mark = outlet_.mark(kGuest);
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "fleeting");
+    outlet_.guest_changed(kGuest, Lifecycle::destroyed, "fleeting");
+    EXPECT_FALSE(told<GuestChanged>(1).persistent);
+    EXPECT_FALSE(outlet_.known(kGuest));
+    EXPECT_FALSE(outlet_.post(reading(GuestState::running), mark));
+}
+
+TEST_F(OutletTest, RemembersWhatItWasTold) {
+    list({{.uuid = kGuest,
+           .name = "guest",
+           .state = GuestState::running,
+           .memory = Bytes{1},
+           .metadata = "<p/>"},
+          {.uuid = kOther}});
+    EXPECT_TRUE(outlet_.known(kOther)->stale);  // its memory is not known
+    EXPECT_EQ(outlet_.known(kGuest)->metadata, "<p/>");
+    EXPECT_FALSE(outlet_.known(kGuest)->stale);
+    outlet_.agent_changed(kGuest, true);
+    EXPECT_TRUE(outlet_.known(kGuest)->agent_connected);
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    EXPECT_FALSE(outlet_.known(kGuest)->agent_connected);
+    EXPECT_TRUE(outlet_.known(kGuest)->agent_channel);
+    outlet_.metadata_changed(kGuest);
+    EXPECT_TRUE(outlet_.known(kGuest)->stale);
+    EXPECT_EQ(told<GuestChanged>(2).what, Lifecycle::defined);
+}
+
+TEST_F(OutletTest, AnAgentEventBeatsTheXml) {
+    list({{.uuid = kGuest, .state = GuestState::running}});
+    const auto mark = outlet_.mark(kGuest);
+    outlet_.agent_changed(kGuest, true);
+    outlet_.agent_found(kGuest, mark, false);
+    ASSERT_EQ(told_.size(), 1U);
+    EXPECT_TRUE(outlet_.known(kGuest)->agent_connected);
+    outlet_.agent_found(kGuest, outlet_.mark(kGuest), false);
+    EXPECT_FALSE(told<AgentChanged>(1).connected);
+}
+
+TEST_F(OutletTest, ClosedItTellsNothing) {
+    outlet_.close();
+    outlet_.lost("x");
+    outlet_.begin_listing();
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    outlet_.publish({});
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    outlet_.agent_changed(kGuest, true);
+    outlet_.post(reading(GuestState::running));
+    outlet_.post(reading(GuestState::running), outlet_.mark(kGuest));
+    outlet_.post(SaveProgressed{});
+    EXPECT_TRUE(told_.empty());
+}
+
+TEST(LibvirtMapping, States) {
+    EXPECT_EQ(state_of(VIR_DOMAIN_RUNNING), GuestState::running);
+    EXPECT_EQ(state_of(VIR_DOMAIN_BLOCKED), GuestState::running);
+    EXPECT_EQ(state_of(VIR_DOMAIN_PAUSED), GuestState::paused);
+    EXPECT_EQ(state_of(VIR_DOMAIN_SHUTDOWN), GuestState::shutting_down);
+    EXPECT_EQ(state_of(VIR_DOMAIN_SHUTOFF), GuestState::shutoff);
+    EXPECT_EQ(state_of(VIR_DOMAIN_CRASHED), GuestState::crashed);
+    EXPECT_EQ(state_of(VIR_DOMAIN_PMSUSPENDED), GuestState::pmsuspended);
+    EXPECT_TRUE(is_paused_for_save(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SAVE));
+    EXPECT_FALSE(is_paused_for_save(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER));
+    EXPECT_FALSE(is_paused_for_save(VIR_DOMAIN_RUNNING, VIR_DOMAIN_PAUSED_SAVE));
+}
+
+TEST(LibvirtMapping, Lifecycles) {
+    using L = Lifecycle;
+    const auto started = [](int detail) { return lifecycle_of(VIR_DOMAIN_EVENT_STARTED, detail); };
+    const auto stopped = [](int detail) { return lifecycle_of(VIR_DOMAIN_EVENT_STOPPED, detail); };
+    EXPECT_EQ(started(VIR_DOMAIN_EVENT_STARTED_BOOTED), L::booted);
+    EXPECT_EQ(started(VIR_DOMAIN_EVENT_STARTED_RESTORED), L::restored);
+    EXPECT_EQ(started(VIR_DOMAIN_EVENT_STARTED_MIGRATED), L::started);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN), L::shut_down);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_SAVED), L::saved);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_DESTROYED), L::destroyed);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_CRASHED), L::crashed);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_MIGRATED), L::migrated);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_FAILED), L::stopped);
+    EXPECT_EQ(stopped(7), L::started);  // recreated: not a stop
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SHUTDOWN, 0), L::shutting_down);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SUSPENDED, 0), L::suspended);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SUSPENDED, 9), L::shutting_down);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_RESUMED, 0), L::resumed);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_PMSUSPENDED, 0), L::pmsuspended);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_CRASHED, 0), L::suspended);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_DEFINED, 1), L::defined);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_UNDEFINED, 0), L::undefined);
+    EXPECT_EQ(lifecycle_of(99, 0), std::nullopt);
+}
+
+TEST(LibvirtXml, FindsMemoryAndAgent) {
+    const auto facts = parse_domain_xml(R"(<domain type='kvm'><memory unit='KiB'>1024</memory>
+        <devices><channel type='unix'><target type='virtio' name='other' state='connected'/>
+        </channel><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'
+        state='disconnected'/></channel></devices></domain>)");
+    EXPECT_EQ(facts.memory, Bytes{1 << 20});
+    EXPECT_TRUE(facts.agent_channel);
+    EXPECT_FALSE(facts.agent_connected);
+    EXPECT_TRUE(parse_domain_xml("<domain><devices><channel><target "
+                                 "name='org.qemu.guest_agent.0' state='connected'/></channel>"
+                                 "</devices></domain>")
+                    .agent_connected);
+    EXPECT_FALSE(parse_domain_xml("<domain><devices/></domain>").agent_channel);
+    EXPECT_FALSE(parse_domain_xml("no xml <<").agent_channel);
+}
+
+}  // namespace
+}  // namespace guestd::libvirt
