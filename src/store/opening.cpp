@@ -68,16 +68,24 @@ void probe_write(Database& db, const std::string& boot_id, Opening& out) {
     }
 }
 
-void open_for_writing(const fs::path& file, const std::string& boot_id, Opening& out) {
-    std::error_code ignored;
-    if (fs::exists(file, ignored) && fs::file_size(file, ignored) == 0)
-        throw Untrusted{"damaged", "the file is empty"};
+std::unique_ptr<Database> prepare(const fs::path& file) {
+    // Guest names and configuration are nobody else's business.
+    if (!fs::exists(file.parent_path()) && fs::create_directories(file.parent_path()))
+        fs::permissions(file.parent_path(), fs::perms::owner_all);
     auto db = std::make_unique<Database>(file, OpenMode::write);
     ::chmod(file.c_str(), 0600);
     require_known_version(*db);
     require_whole(*db);
     db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     migrate(*db);
+    return db;
+}
+
+void open_for_writing(const fs::path& file, const std::string& boot_id, Opening& out) {
+    std::error_code ignored;
+    if (fs::exists(file, ignored) && fs::file_size(file, ignored) == 0)
+        throw Untrusted{"damaged", "the file is empty"};
+    auto db = prepare(file);
     load(*db, boot_id, out);
     probe_write(*db, boot_id, out);
     out.db = std::move(db);
@@ -176,6 +184,7 @@ void read_only(const fs::path& file, const std::string& boot_id, const SqliteErr
                Opening& out) {
     out = Opening{};
     out.why_not = reason.what();
+    out.reopen = [file] { return prepare(file); };
     for (const auto mode : {OpenMode::read, OpenMode::immutable}) {
         try {
             Database db{file, mode};
@@ -196,9 +205,6 @@ Opening open_state(const fs::path& dir, const std::string& boot_id) {
     Opening out;
     const fs::path file = dir / kFileName;
     try {
-        // Guest names and configuration are nobody else's business.
-        if (!fs::exists(dir) && fs::create_directories(dir))
-            fs::permissions(dir, fs::perms::owner_all);
         open_checked(file, boot_id, out);
     } catch (const Untrusted& reason) {
         start_anew(file, boot_id, reason, out);
@@ -207,6 +213,7 @@ Opening open_state(const fs::path& dir, const std::string& boot_id) {
     } catch (const std::exception& error) {
         out = Opening{};
         out.why_not = error.what();
+        out.reopen = [file] { return prepare(file); };
         out.remarks.push_back("no state can be kept: " + out.why_not);
     }
     return out;

@@ -9,6 +9,7 @@
 /// what is there is read all the same.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +24,10 @@ inline constexpr const char* kFileName = "state.db";
 
 struct Opening {
     std::unique_ptr<Database> db;  ///< null when nothing can be written
-    std::string why_not;           ///< then, or when a first write failed: why
+    /// Set when `db` is null and the place may heal (disk full, read-only): tries again, throws
+    /// when that fails too. To be called by the one who writes.
+    std::function<std::unique_ptr<Database>()> reopen;
+    std::string why_not;  ///< then, or when a first write failed: why
     Restored restored;
     std::optional<std::string> config;
     std::vector<std::string> remarks;  ///< for the journal: everything that was not as it should be

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "store/sqlite.hpp"
 
+#include <cstring>
+
 namespace guestd::store {
 namespace {
 
@@ -10,6 +12,10 @@ constexpr int kBusyTimeoutMs = 5000;
 
 [[noreturn]] void raise(sqlite3* db, int code) {
     std::string text = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    const int primary = code & 0xff;
+    if (db != nullptr && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
+        sqlite3_system_errno(db) != 0)
+        text += std::string{" ("} + std::strerror(sqlite3_system_errno(db)) + ")";
     throw SqliteError{code, text};
 }
 

@@ -14,8 +14,8 @@ namespace guestd::store {
 Result<Opened> Store::open(std::filesystem::path dir, std::string boot_id, EventSink sink) {
     try {
         Opening opening = open_state(dir, boot_id);
-        auto writer = std::make_shared<Writer>(std::move(opening.db), std::move(opening.why_not),
-                                               std::move(sink));
+        auto writer = std::make_shared<Writer>(std::move(opening.db), std::move(opening.reopen),
+                                               std::move(opening.why_not), std::move(sink));
         std::unique_ptr<Store> store{new Store{writer, std::move(opening.config)}};
         return Opened{std::move(store), std::move(opening.restored), std::move(opening.remarks)};
     } catch (const std::exception& error) {

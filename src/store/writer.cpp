@@ -89,8 +89,19 @@ bool Writer::collect() {
     return true;
 }
 
+bool Writer::is_open() {
+    if (db_ != nullptr || !reopen_)
+        return db_ != nullptr;
+    try {
+        db_ = reopen_();
+    } catch (const std::exception& error) {
+        why_not_ = error.what();
+    }
+    return db_ != nullptr;
+}
+
 void Writer::write_all() {
-    if (db_ == nullptr)
+    if (!is_open())
         return;
     try {
         write_together();
@@ -147,7 +158,7 @@ void Writer::answer() {
 
 void Writer::keep_undone() {
     std::erase_if(jobs_, [this](const Job& job) {
-        return job.durable || !job.error.empty() || db_ == nullptr;
+        return job.durable || !job.error.empty() || (db_ == nullptr && !reopen_);
     });
     if (jobs_.size() > kMostUndone)
         std::erase_if(jobs_, [](const Job& job) { return is_history(job.write); });

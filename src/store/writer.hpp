@@ -8,6 +8,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,9 +26,15 @@ using Write = std::variant<StoreRun, StoreEntries, DropEntry, StoreGuest, StoreS
 /// Shared by the Store and its thread, which may outlive the Store on a dying disk.
 class Writer {
 public:
-    /// `db` may be null: then every write is answered with `why_not`.
-    Writer(std::unique_ptr<Database> db, std::string why_not, EventSink sink)
-        : db_(std::move(db)), why_not_(std::move(why_not)), sink_(std::move(sink)) {}
+    using Open = std::function<std::unique_ptr<Database>()>;
+
+    /// `db` may be null: then every write is answered with `why_not`, after a try of `reopen` when
+    /// there is one.
+    Writer(std::unique_ptr<Database> db, Open reopen, std::string why_not, EventSink sink)
+        : db_(std::move(db)),
+          reopen_(std::move(reopen)),
+          why_not_(std::move(why_not)),
+          sink_(std::move(sink)) {}
 
     /// Any thread; does not block.
     void push(Write write);
@@ -47,6 +54,7 @@ private:
     using Jobs = std::deque<Job>;
 
     bool collect();
+    bool is_open();
     void write_all();
     void write_together();
     void write_singly();
@@ -56,6 +64,7 @@ private:
     void tell(const Stored& stored);
 
     std::unique_ptr<Database> db_;  // the thread's
+    Open reopen_;                   // the thread's; null: there is no hope
     std::string why_not_;           // the thread's: the last fault of the place, "" = none
     Jobs jobs_;                     // the thread's: what is to be written, oldest first
 
