@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// What the simulated hosts are made of: how a guest behaves, how a libvirt behaves.
+///
+/// Plain values with harmless defaults: a test or a plan names only what it is about. The figures
+/// of libvirt (workers, job lock, time of a destroy) are those of its source, so that a policy
+/// which works here does not meet them for the first time on a host.
+
+#include <optional>
+#include <string>
+
+#include "guestd/policy.hpp"
+#include "guestd/types.hpp"
+
+namespace guestd::sim {
+
+enum class Agent {
+    none,     ///< no channel
+    answers,  ///< shuts the guest down when asked
+    ignores,  ///< says yes and does nothing
+    hangs,    ///< never answers; libvirt gives up after 60 s
+    refuses,
+};
+
+struct GuestModel {
+    std::string name;
+    GuestState state = GuestState::running;  ///< at the beginning
+    bool persistent = true;
+    bool autostart = false;
+    bool managed_save = false;
+    Bytes memory{256ULL << 20};
+    std::string metadata;
+
+    // How it stops.
+    std::optional<Duration> obeys = 2s;  ///< from the button to the end; empty = deaf
+    Duration flush{};                    ///< of that, in state shutting_down, QEMU flushing
+    Agent agent = Agent::none;
+    bool restarts_on_poweroff = false;   ///< on_poweroff=restart: obeys, and is up again
+    bool crashes_when_stopping = false;  ///< QEMU dies instead of ending
+    bool refuses_save = false;           ///< VFIO and the like
+    bool save_breaks = false;            ///< fails half way: disk full
+    bool deaf_to_sigterm = false;        ///< graceful destroy fails
+    bool unkillable = false;             ///< stuck in the kernel
+
+    // How it starts.
+    Duration start_time = 500ms;  ///< of the call, from nothing
+    Duration boot_time = 5s;      ///< until it hears the button and its agent connects
+    unsigned start_failures = 0;  ///< so many times first
+    TimePoint locked_until{};     ///< its disk lock is held elsewhere
+    bool image_breaks = false;    ///< its image cannot be restored
+    bool image_vanishes = false;  ///< its image is silently dropped, and it boots
+};
+
+/// Chances in [0, 1] for each lifecycle event.
+struct EventFaults {
+    double lost = 0;
+    double doubled = 0;
+    double late = 0;  ///< by `delay`
+    Duration delay = 3s;
+};
+
+struct UriModel {
+    std::string uri = "qemu:///system";
+    TimePoint answers_from{};     ///< kNever = never
+    Duration latency = 1ms;       ///< each way
+    Bytes bandwidth{1ULL << 30};  ///< of its disk per second, shared by saves and restores
+    unsigned workers = 20;        ///< max_workers
+    unsigned urgent_workers = 5;  ///< prio_workers
+    unsigned long_calls = 15;     ///< what the listing says
+    Duration keepalive = 30s;     ///< a frozen libvirt is given up after it; 0 = never
+    Duration reconnect = 1s;      ///< after the other side is there again
+    EventFaults faults;
+};
+
+}  // namespace guestd::sim

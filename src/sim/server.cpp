@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// libvirt: its workers, its job lock, and what each call does.
+#include <algorithm>
+#include <utility>
+
+#include "sim/world.hpp"
+
+namespace guestd::sim {
+namespace {
+
+/// VIR_JOB_WAIT_TIME.
+constexpr Duration kJobLockTime = 30s;
+/// An agent that does not answer is given up (VIR_DOMAIN_QEMU_AGENT_COMMAND_SHUTDOWN).
+constexpr Duration kAgentTime = 60s;
+/// virProcessKillPainfullyDelay: SIGTERM only; SIGTERM and SIGKILL.
+constexpr Duration kGracefulTime = 15s;
+constexpr Duration kForcedTime = 40s;
+/// QEMU ends within that of a signal, when it does.
+constexpr Duration kDeathTime = 100ms;
+
+/// The `@priority: high` calls of libvirt's protocol.
+bool is_urgent(CallKind kind) {
+    return kind == CallKind::probe || kind == CallKind::destroy_graceful ||
+           kind == CallKind::destroy_forced;
+}
+
+bool needs_job_lock(CallKind kind) {
+    switch (kind) {
+        case CallKind::start:
+        case CallKind::shutdown_auto:
+        case CallKind::shutdown_acpi:
+        case CallKind::save:
+        case CallKind::resume:
+        case CallKind::suspend:
+        case CallKind::wake:
+            return true;
+        case CallKind::shutdown_agent:  // has a lock of its own
+        case CallKind::destroy_graceful:
+        case CallKind::destroy_forced:
+        case CallKind::abort_job:
+        case CallKind::probe:
+        case CallKind::set_time:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace
+
+void World::submit(const Call& call) {
+    auto& target = uri(call.guest);
+    if (!target.connected) {
+        const CallReturned lost{.id = call.id,
+                                .guest = call.guest,
+                                .status = CallStatus::unknown,
+                                .message = "not connected",
+                                .observed = {}};
+        clock_.schedule_in(target.model.latency, [this, lost, life = client_life_] {
+            if (client_ && client_life_ == life)
+                tell(lost);
+        });
+        return;
+    }
+    target.pending.emplace(call.id, call.guest);
+    auto handle =
+        std::make_shared<ServerCall>(ServerCall{call, target.connection, !is_urgent(call.kind)});
+    as_daemon(call.guest.uri, target.model.latency, [this, handle] { arrive(handle); });
+}
+
+/// The server knows nothing of it: what has been asked for is done, and its result still comes.
+void World::abandon(const AbandonCall& call) {
+    uri(call.guest).pending.erase(call.id);
+}
+
+void World::arrive(const Handle& call) {
+    uri(call->call.guest).backlog.push_back(call);
+    work(call->call.guest.uri);
+}
+
+void World::work(UriId id) {
+    auto& target = uri(id);
+    const auto free = [&](const Handle& call) {
+        return target.busy < target.model.workers ||
+               (!call->ordinary && target.busy_urgent < target.model.urgent_workers);
+    };
+    for (;;) {
+        const auto found = std::ranges::find_if(target.backlog, free);
+        if (found == target.backlog.end())
+            return;
+        const auto call = *found;
+        target.backlog.erase(found);
+        call->ordinary = target.busy < target.model.workers;
+        ++(call->ordinary ? target.busy : target.busy_urgent);
+        auto& asked = guest(call->call.guest);
+        if (call->call.kind != CallKind::probe)
+            asked.truth.asked.push_back({clock_.now(), call->call.kind});
+        carry_out(call);
+    }
+}
+
+void World::reply(const Handle& call, CallStatus status, std::string message, Bytes bytes) {
+    const auto& id = call->call.guest;
+    auto& target = uri(id);
+    --(call->ordinary ? target.busy : target.busy_urgent);
+    const auto& about = guest(id);
+    GuestInfo seen{.uuid = id.uuid, .state = GuestState::absent, .persistent = false};
+    if (about.truth.state != GuestState::absent)
+        seen = info_of(about);
+    CallReturned returned{call->call.id, id, status, std::move(message), seen, bytes};
+    clock_.schedule_in(target.model.latency, [this, call, returned = std::move(returned)] {
+        auto& from = uri(returned.guest);
+        if (!client_ || from.connection != call->connection)
+            return;
+        from.pending.erase(returned.id);
+        tell(returned);
+    });
+    as_daemon(id.uri, Duration::zero(), [this, id] { work(id.uri); });
+}
+
+void World::carry_out(const Handle& call) {
+    auto& target = guest(call->call.guest);
+    if (target.truth.state == GuestState::absent)
+        return reply(call, CallStatus::refused, "no domain");
+    if (needs_job_lock(call->call.kind) && wait_for_job(target, call))
+        return;
+    switch (call->call.kind) {
+        case CallKind::start:
+            return do_start(target, call);
+        case CallKind::shutdown_agent:
+            return do_agent(target, call);
+        case CallKind::shutdown_auto:
+            return target.agent_connected ? do_agent(target, call) : do_acpi(target, call);
+        case CallKind::shutdown_acpi:
+            return do_acpi(target, call);
+        case CallKind::save:
+            return do_save(target, call);
+        case CallKind::destroy_graceful:
+        case CallKind::destroy_forced:
+            return do_destroy(target, call);
+        case CallKind::resume:
+            return do_change(target, call, GuestState::paused, Lifecycle::resumed);
+        case CallKind::suspend:
+            return do_change(target, call, GuestState::running, Lifecycle::suspended);
+        case CallKind::wake:
+            return do_change(target, call, GuestState::pmsuspended, Lifecycle::started);
+        case CallKind::abort_job:
+            return do_abort(target, call);
+        case CallKind::probe:
+        case CallKind::set_time:
+            return reply(call, CallStatus::done);
+    }
+}
+
+bool World::wait_for_job(Guest& guest, const Handle& call) {
+    if (guest.job == Job::none)
+        return false;
+    guest.waiting.push_back(call);
+    as_daemon(guest.id.uri, kJobLockTime, [this, id = guest.id, call] {
+        if (std::erase(this->guest(id).waiting, call) > 0)
+            reply(call, CallStatus::refused, "cannot acquire state change lock");
+    });
+    return true;
+}
+
+void World::end_job(Guest& guest) {
+    guest.job = Job::none;
+    guest.job_call.reset();
+    if (guest.waiting.empty())
+        return;
+    const auto next = guest.waiting.front();
+    guest.waiting.pop_front();
+    carry_out(next);
+    if (guest.job == Job::none && !guest.waiting.empty())
+        end_job(guest);
+}
+
+void World::do_start(Guest& guest, const Handle& call) {
+    if (is_active(guest.truth.state))
+        return reply(call, CallStatus::refused, "domain is already running");
+    if (clock_.now() < guest.model.locked_until)
+        return reply(call, CallStatus::busy, "resource busy");
+    if (guest.model.start_failures > 0) {
+        --guest.model.start_failures;
+        return reply(call, CallStatus::refused, "cannot access storage file");
+    }
+    if (call->call.force_boot || (guest.truth.managed_save && guest.model.image_vanishes))
+        guest.truth.managed_save = false;
+    const bool restore = guest.truth.managed_save;
+    if (restore && guest.model.image_breaks)
+        return reply(call, CallStatus::refused, "unable to restore from managed state");
+    guest.job = Job::start;
+    guest.job_call = call;
+    const auto up = [this, id = guest.id, call, restore] {
+        auto& started = this->guest(id);
+        if (started.job_call != call)
+            return;
+        come_up(started, restore ? Lifecycle::restored : Lifecycle::booted);
+        reply(call, CallStatus::done);
+        end_job(started);
+    };
+    if (!restore)
+        return as_daemon(guest.id.uri, guest.model.start_time, up);
+    uri(guest.id).disk.begin(guest.id, guest.model.memory,
+                             [this, id = guest.id, up] { as_daemon(id.uri, {}, up); });
+}
+
+void World::do_acpi(Guest& guest, const Handle& call) {
+    if (guest.truth.state != GuestState::running)
+        return reply(call, CallStatus::refused, "domain is not running");
+    if (guest.listening && guest.model.obeys)
+        go_down_in(guest, *guest.model.obeys);
+    reply(call, CallStatus::done);
+}
+
+void World::do_agent(Guest& guest, const Handle& call) {
+    if (guest.truth.state != GuestState::running || !guest.agent_connected)
+        return reply(call, CallStatus::refused, "guest agent is not connected");
+    switch (guest.model.agent) {
+        case Agent::answers:
+            go_down_in(guest, guest.model.obeys.value_or(2s));
+            return reply(call, CallStatus::done);
+        case Agent::ignores:
+            return reply(call, CallStatus::done);
+        case Agent::hangs:
+            return as_daemon(guest.id.uri, kAgentTime, [this, call] {
+                reply(call, CallStatus::refused, "guest agent is not responding");
+            });
+        case Agent::none:
+        case Agent::refuses:
+            return reply(call, CallStatus::refused, "guest agent command failed");
+    }
+}
+
+void World::do_save(Guest& guest, const Handle& call) {
+    const bool can =
+        guest.truth.state == GuestState::running || guest.truth.state == GuestState::paused;
+    if (!can || !guest.model.persistent || guest.model.refuses_save)
+        return reply(call, CallStatus::refused, "cannot save this domain");
+    guest.before_job = guest.truth.state;
+    guest.truth.state = GuestState::paused;
+    guest.job = Job::save;
+    guest.job_call = call;
+    const auto bytes =
+        guest.model.save_breaks ? Bytes{guest.model.memory.count / 2} : guest.model.memory;
+    const auto done = [this, id = guest.id, call, bytes] {
+        auto& saved = this->guest(id);
+        if (saved.job_call != call)
+            return;
+        if (saved.model.save_breaks) {
+            undo_save(saved);
+            reply(call, CallStatus::refused, "no space left on device");
+        } else {
+            const auto as = call->call.save_as.value_or(saved.before_job);
+            saved.image_paused = as == GuestState::paused;
+            saved.truth.managed_save = true;
+            off(saved, Lifecycle::saved);
+            reply(call, CallStatus::done, {}, bytes);
+        }
+        end_job(saved);
+    };
+    uri(guest.id).disk.begin(guest.id, bytes,
+                             [this, id = guest.id, done] { as_daemon(id.uri, {}, done); });
+}
+
+void World::do_abort(Guest& guest, const Handle& call) {
+    if (guest.job != Job::save)
+        return reply(call, CallStatus::refused, "no job is active on the domain");
+    uri(guest.id).disk.abort(guest.id);
+    undo_save(guest);
+    reply(call, CallStatus::done);
+    reply(guest.job_call, CallStatus::aborted, "operation aborted");
+    end_job(guest);
+}
+
+void World::do_destroy(Guest& guest, const Handle& call) {
+    if (!is_active(guest.truth.state))
+        return reply(call, CallStatus::refused, "domain is not running");
+    const bool forced = call->call.kind == CallKind::destroy_forced;
+    const bool dies = !guest.model.unkillable && (forced || !guest.model.deaf_to_sigterm);
+    const auto time = dies ? kDeathTime : forced ? kForcedTime : kGracefulTime;
+    as_daemon(guest.id.uri, time, [this, id = guest.id, call, dies] {
+        auto& target = this->guest(id);
+        const auto job = std::exchange(target.job_call, nullptr);
+        if (!is_active(target.truth.state) || !dies) {
+            target.job_call = job;
+            const bool gone = !is_active(target.truth.state);
+            return reply(call, CallStatus::refused, gone ? "domain is not running" : "busy");
+        }
+        uri(id).disk.abort(id);
+        off(target, Lifecycle::destroyed);
+        reply(call, CallStatus::done);
+        if (job)
+            reply(job, CallStatus::refused, "domain is no longer running");
+        end_job(target);
+    });
+}
+
+void World::do_change(Guest& guest, const Handle& call, GuestState from, Lifecycle what) {
+    if (guest.truth.state != from)
+        return reply(call, CallStatus::refused, "domain is in another state");
+    guest.truth.state = what == Lifecycle::suspended ? GuestState::paused : GuestState::running;
+    if (what != Lifecycle::suspended)
+        guest.listening = true;
+    emit(guest, what);
+    reply(call, CallStatus::done);
+}
+
+}  // namespace guestd::sim
