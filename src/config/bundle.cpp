@@ -5,14 +5,14 @@
 
 #include "config/sources.hpp"
 
-/// Form: a first line, then for each source a line "KIND NAME-LENGTH TEXT-LENGTH" and the two, each
-/// with a line end behind it, so that a person can read the whole. Lengths rule; nothing is
-/// escaped.
+/// Form: a first line with the number of sources, then for each source a line "KIND NAME-LENGTH
+/// TEXT-LENGTH" and the two, each with a line end behind it, so that a person can read the whole.
+/// Lengths rule; nothing is escaped.
 
 namespace guestd::config {
 namespace {
 
-constexpr std::string_view kFirstLine = "guestd configuration 1";
+constexpr std::string_view kFirstLine = "guestd configuration 1, sources: ";
 
 class Reader {
 public:
@@ -73,8 +73,7 @@ std::optional<Source> read_source(Reader& reader) {
 }  // namespace
 
 std::string make_bundle(const std::vector<Source>& sources) {
-    std::string bundle{kFirstLine};
-    bundle += '\n';
+    auto bundle = fmt::format("{}{}\n", kFirstLine, sources.size());
     for (const auto& source : sources) {
         const auto& text = source.text.value();
         bundle += fmt::format("{} {} {}\n", source.kind == SourceKind::toml ? "toml" : "sysconfig",
@@ -86,15 +85,20 @@ std::string make_bundle(const std::vector<Source>& sources) {
 
 Result<Sources> open_bundle(std::string_view bundle) {
     Reader reader{bundle};
-    if (reader.line() != kFirstLine)
+    const auto first = reader.line().value_or("");
+    const auto count =
+        first.starts_with(kFirstLine) ? number(first.substr(kFirstLine.size())) : std::nullopt;
+    if (!count)
         return fail(ErrorCode::corrupt, "not a stored configuration");
     Sources sources;
-    while (!reader.at_end()) {
+    while (sources.list.size() < *count) {
         auto source = read_source(reader);
         if (!source)
             return fail(ErrorCode::corrupt, "stored configuration is damaged");
         sources.list.push_back(*std::move(source));
     }
+    if (!reader.at_end())
+        return fail(ErrorCode::corrupt, "stored configuration is damaged");
     return sources;
 }
 

@@ -13,7 +13,7 @@
 namespace guestd::config {
 namespace {
 
-/// Far above any use, far below what would cost time.
+/// Behind so many problems nothing more is read: a person needs no more, and each costs time.
 constexpr std::size_t kMostProblems = 32;
 constexpr std::string_view kOn = "shutdown.on.";
 
@@ -87,7 +87,8 @@ public:
         const auto root = document.document_element();
         for (const auto& child :
              local_name(root) == "policy" ? root.children() : document.children())
-            element(child);
+            if (found_.problems.size() < kMostProblems)
+                element(child);
         return std::move(found_);
     }
 
@@ -156,8 +157,7 @@ private:
     }
 
     void report(Place at, std::string message) {
-        if (found_.problems.size() < kMostProblems)
-            found_.problems.push_back({"metadata", at.line, at.column, std::move(message)});
+        found_.problems.push_back({"metadata", at.line, at.column, std::move(message)});
     }
 
     const std::string& xml_;
