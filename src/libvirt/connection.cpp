@@ -20,9 +20,11 @@ Result<ConnectPtr> connect(const std::string& uri) {
     if (!handle) {
         return fail(ErrorCode::unavailable, last_fault().message);
     }
-    // Drivers without a daemon refuse; they have nothing to keep alive.
-    virConnectSetKeepAlive(handle.get(), kKeepAliveSeconds, kKeepAliveCount);
     return handle;
+}
+
+bool keep_alive(virConnectPtr connection) {
+    return virConnectSetKeepAlive(connection, kKeepAliveSeconds, kKeepAliveCount) >= 0;
 }
 
 Result<virConnectPtr> Connection::open() {
@@ -35,6 +37,7 @@ Result<virConnectPtr> Connection::open() {
         return tl::unexpected<Error>{opened.error()};
     }
     handle_ = std::move(*opened);
+    keep_alive(handle_.get());
     return handle_.get();
 }
 

@@ -10,10 +10,13 @@
 
 namespace guestd::libvirt {
 
-/// Connects and turns keepalive on, so that a libvirtd that no longer answers breaks the
-/// connection instead of blocking its calls for ever. Blocks, and for minutes while libvirtd
-/// autostarts guests: it takes clients only afterwards, and keepalive does not cover that time.
+/// Blocks, and for minutes while libvirtd autostarts guests: it takes clients only afterwards.
 Result<ConnectPtr> connect(const std::string& uri);
+
+/// To be called once per connection: a libvirtd that no longer answers then breaks the connection
+/// instead of blocking its calls for ever. False for a driver that has no daemon, and then no
+/// connection that could break. Does not block.
+bool keep_alive(virConnectPtr connection);
 
 /// A worker's own connection, opened when first needed and again when found dead.
 class Connection {

@@ -2,6 +2,7 @@
 #include "libvirt/control.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "libvirt/connection.hpp"
@@ -72,10 +73,12 @@ void Control::broken(const std::string& reason) {
 }
 
 void Control::lost(const std::string& reason) {
+    {
+        const std::lock_guard lock{mutex_};
+        state_.listed = false;
+        state_.reason = reason;
+    }
     context_->outlet.lost(reason);
-    const std::lock_guard lock{mutex_};
-    state_.listed = false;
-    state_.reason = reason;
 }
 
 void Control::run() {
@@ -155,12 +158,14 @@ bool Control::serve(ConnectPtr connection) {
         const std::lock_guard lock{mutex_};
         broken_.clear();
     }
-    const CloseNotice closed{connection.get(),
-                             [weak = weak_from_this()](const std::string& reason) {
-                                 if (const auto self = weak.lock()) {
-                                     self->broken(reason);
-                                 }
-                             }};
+    std::optional<CloseNotice> closed;
+    if (keep_alive(connection.get())) {
+        closed.emplace(connection.get(), [weak = weak_from_this()](const std::string& reason) {
+            if (const auto self = weak.lock()) {
+                self->broken(reason);
+            }
+        });
+    }
     // Held back until the listing, which they come after.
     context_->outlet.begin_listing();
     const GuestEvents events{connection.get(), context_};

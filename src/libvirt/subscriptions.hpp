@@ -17,7 +17,9 @@
 
 namespace guestd::libvirt {
 
-/// Told once when the connection breaks, on the event thread or whichever thread noticed.
+/// Told once when the connection breaks, on the event thread or whichever thread noticed. For
+/// connections that can break only: where there is no daemon libvirt accepts the callback, and
+/// never releases it.
 class CloseNotice {
 public:
     using Callback = std::function<void(const std::string& reason)>;
