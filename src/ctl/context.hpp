@@ -40,6 +40,7 @@ void add_show(CLI::App& app, Context& context);
 void add_boot(CLI::App& app, Context& context);
 void add_drain(CLI::App& app, Context& context);
 void add_cancel(CLI::App& app, Context& context);
+void add_wait(CLI::App& app, Context& context);
 void add_resume_list(CLI::App& app, Context& context);
 void add_history(CLI::App& app, Context& context);
 void add_plot(CLI::App& app, Context& context);

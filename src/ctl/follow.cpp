@@ -128,4 +128,19 @@ int command_run(Context& context, const char* method, const std::vector<Argument
     return kExitOk;
 }
 
+int follow_active_run(Context& context) {
+    Follower follower{context, "Wait"};
+    context.client().listen(
+        [&](const std::string& member, const Json& values) { follower.hear(member, values); });
+    const Json status = context.client().call("Status", {});
+    if (status.contains("active_run"))
+        return follower.follow(
+            static_cast<std::uint32_t>(number_of(status["active_run"], "run")));
+    if (context.json)
+        print_json({{"run", 0}});
+    else
+        print("No run is active.\n");
+    return kExitOk;
+}
+
 }  // namespace guestd::ctl

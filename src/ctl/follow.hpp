@@ -15,4 +15,7 @@ namespace guestd::ctl {
 int command_run(Context& context, const char* method, const std::vector<Argument>& arguments,
                 bool wait);
 
+/// The same for a run that is under way, whoever began it; at once kExitOk when there is none.
+int follow_active_run(Context& context);
+
 }  // namespace guestd::ctl

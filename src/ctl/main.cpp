@@ -20,6 +20,7 @@ void add_verbs(CLI::App& app, Context& context) {
     add_boot(app, context);
     add_drain(app, context);
     add_cancel(app, context);
+    add_wait(app, context);
     add_resume_list(app, context);
     add_history(app, context);
     add_plot(app, context);

@@ -16,4 +16,4 @@ for name in sys.argv[2:]:
     guest = Guest(name, delay=3 if "slow" in name else 0, deaf="deaf" in name)
     (folder / f"{name}.img").write_bytes(disk_image(guest))
     (folder / f"{name}.xml").write_text(
-        domain_xml(guest, folder / f"{name}.img", folder / f"{name}.trace"))
+        domain_xml(guest, str(folder / f"{name}.img"), str(folder / f"{name}.trace")))
