@@ -26,7 +26,9 @@ void upsert_run(Database& db, const RunRecord& run) {
           " trigger_word = excluded.trigger_word, state = excluded.state,"
           " boot_id = excluded.boot_id, started = excluded.started,"
           " deadline = excluded.deadline, ended = excluded.ended,"
-          " started_wall = excluded.started_wall, clean = excluded.clean")
+          // Whoever updates a run later need not know the calendar again.
+          " started_wall = CASE excluded.started_wall WHEN 0 THEN started_wall"
+          " ELSE excluded.started_wall END, clean = excluded.clean")
         .bind_all(std::int64_t{run.id}, to_string(run.kind), to_string(run.trigger),
                   to_string(run.state), std::string_view{run.boot_id}, number(run.started),
                   number(run.deadline), number(run.ended), number(run.started_wall),
