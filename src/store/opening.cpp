@@ -73,6 +73,8 @@ std::unique_ptr<Database> prepare(const fs::path& file) {
     if (!fs::exists(file.parent_path()) && fs::create_directories(file.parent_path()))
         fs::permissions(file.parent_path(), fs::perms::owner_all);
     auto db = std::make_unique<Database>(file, OpenMode::write);
+    if (db->is_read_only())
+        throw SqliteError{SQLITE_READONLY, "the file cannot be written"};
     ::chmod(file.c_str(), 0600);
     require_known_version(*db);
     require_whole(*db);
@@ -196,7 +198,10 @@ void read_only(const fs::path& file, const std::string& boot_id, const SqliteErr
             // The other mode, or nothing.
         }
     }
-    out.remarks.push_back(file.string() + " can be neither written nor read: " + reason.what());
+    const Salvage found = salvage_file(file);
+    out.restored.resume_list = found.entries;
+    out.remarks.push_back(file.string() + " can be neither written (" + reason.what() +
+                          ") nor trusted; " + describe(found));
 }
 
 }  // namespace

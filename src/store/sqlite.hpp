@@ -51,6 +51,8 @@ public:
     void run(const std::string& sql);
     Statement prepare(std::string_view sql);
     std::int64_t number(std::string_view sql);
+    /// Also of a connection opened for writing: SQLite then takes what it gets.
+    bool is_read_only() const { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
     /// False outside a transaction, also after SQLite rolled one back by itself (disk full, I/O).
     bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 

@@ -264,7 +264,14 @@ TEST_F(SmallDisk, ReadOnlyStateOfAKilledGuestdIsRead) {
     for (const char* part : {"", "-wal", "-shm"})
         fs::rename(dir.path() / ("copy" + std::string{part}), dir.db().string() + part);
     make_read_only();
-    EXPECT_THAT(reopen(dir).resume_list, ElementsAre(entry(1)));
+    Answers answers;
+    const auto opened = open_store(dir, answers);
+    EXPECT_THAT(opened.restored.resume_list, ElementsAre(entry(1)));
+    opened.store->write(StoreEntries{.id = 1, .entries = {entry(2)}});
+    EXPECT_FALSE(answers.of(1).durable);
+    make_read_only(false);
+    opened.store->write(StoreEntries{.id = 2, .entries = {entry(3)}});
+    EXPECT_TRUE(answers.of(2).durable) << answers.of(2).message;
 }
 
 TEST_F(SmallDisk, MissingFolderThatCannotBeMadeIsTold) {
@@ -278,15 +285,24 @@ TEST_F(SmallDisk, MissingFolderThatCannotBeMadeIsTold) {
 }
 
 TEST_F(SmallDisk, DamagedReadOnlyStateIsReadAsFarAsItGoes) {
-    reopen(dir);
-    spit(dir.db(), "garbage");
+    {
+        Answers answers;
+        const auto opened = open_store(dir, answers);
+        opened.store->write(StoreEntries{.entries = {entry(1)}});
+    }
+    sqlite3* db = nullptr;
+    sqlite3_open(dir.db().c_str(), &db);
+    EXPECT_EQ(sqlite3_exec(db, "DROP TABLE run", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(db);
     make_read_only();
+    const std::string before = slurp(dir.db());
     Answers answers;
     const auto opened = open_store(dir, answers);
-    EXPECT_THAT(opened.remarks, ElementsAre(HasSubstr("no new one could be made")));
-    opened.store->write(StoreEntries{.id = 1, .entries = {entry(1)}});
+    EXPECT_THAT(opened.remarks, ElementsAre(HasSubstr("nor trusted; 1 resume entries")));
+    EXPECT_THAT(opened.restored.resume_list, ElementsAre(entry(1)));
+    opened.store->write(StoreEntries{.id = 1, .entries = {entry(2)}});
     EXPECT_FALSE(answers.of(1).durable);
-    EXPECT_EQ(slurp(dir.db()), "garbage");
+    EXPECT_EQ(slurp(dir.db()), before);
 }
 
 }  // namespace
