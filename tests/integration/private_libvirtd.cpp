@@ -34,7 +34,7 @@ std::filesystem::path make_folder() {
 
 }  // namespace
 
-PrivateLibvirtd::PrivateLibvirtd() : folder_(make_folder()) {
+PrivateLibvirtd::PrivateLibvirtd(Driver driver) : folder_(make_folder()) {
     // The keeper may write to a libvirtd that has just been killed.
     signal(SIGPIPE, SIG_IGN);
     // Before the first connection, or the keeper would have no keepalive and later ones no events.
@@ -47,7 +47,8 @@ PrivateLibvirtd::PrivateLibvirtd() : folder_(make_folder()) {
             throw std::runtime_error{"no user to run libvirtd as"};
         }
     }
-    uri_ = "test+unix:///default?socket=" + (folder_ / "sock").string();
+    uri_ = (driver == Driver::test ? "test+unix:///default" : "qemu+unix:///session") +
+           ("?socket=" + (folder_ / "sock").string());
     start();
 }
 
@@ -147,15 +148,18 @@ void PrivateLibvirtd::take_socket_away() {
     std::filesystem::remove(folder_ / "sock");
 }
 
-Uuid PrivateLibvirtd::define(const std::string& name, const std::string& extra) const {
-    const auto xml = "<domain type='test'><name>" + name +
-                     "</name><memory unit='MiB'>64</memory><os><type>hvm</type></os>" + extra +
-                     "</domain>";
+Uuid PrivateLibvirtd::define_xml(const std::string& xml) const {
     const libvirt::DomainPtr made{virDomainDefineXML(keeper(), xml.c_str())};
     if (!made) {
-        throw std::runtime_error{"defining " + name + ": " + virGetLastErrorMessage()};
+        throw std::runtime_error{std::string{"defining a guest: "} + virGetLastErrorMessage()};
     }
     return libvirt::uuid_of(made.get());
+}
+
+Uuid PrivateLibvirtd::define(const std::string& name, const std::string& extra) const {
+    return define_xml("<domain type='test'><name>" + name +
+                      "</name><memory unit='MiB'>64</memory><os><type>hvm</type></os>" + extra +
+                      "</domain>");
 }
 
 libvirt::DomainPtr PrivateLibvirtd::domain(const Uuid& uuid) const {

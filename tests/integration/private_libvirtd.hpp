@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/// A libvirtd of one's own, with the test driver: instantaneous guests that live in its memory.
+/// A libvirtd of one's own: with the test driver, whose guests are instantaneous and live in its
+/// memory, or with QEMU's, unprivileged.
 ///
 /// Its socket is made here and handed over as systemd would, so that a client can connect at once
 /// and waits in the socket's queue until libvirtd is up: nothing polls, and the socket survives a
@@ -22,12 +23,16 @@ namespace guestd::test {
 
 class PrivateLibvirtd {
 public:
-    PrivateLibvirtd();
+    enum class Driver { test, qemu };
+
+    explicit PrivateLibvirtd(Driver driver = Driver::test);
     ~PrivateLibvirtd();
     PrivateLibvirtd(const PrivateLibvirtd&) = delete;
     PrivateLibvirtd& operator=(const PrivateLibvirtd&) = delete;
 
     const std::string& uri() const { return uri_; }
+    /// Belongs to the user that libvirtd runs as.
+    const std::filesystem::path& folder() const { return folder_; }
     virConnectPtr keeper() const { return keeper_.get(); }
 
     /// SIGKILL, and reaped.
@@ -40,6 +45,8 @@ public:
     void take_socket_away();
 
     /// Defines a guest in the keeper's world and returns its UUID.
+    Uuid define_xml(const std::string& xml) const;
+    /// A guest of the test driver.
     Uuid define(const std::string& name, const std::string& extra = {}) const;
     libvirt::DomainPtr domain(const Uuid& uuid) const;
 

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// What only real guests show: images with sizes, jobs to watch and abort, the power button.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+
+#include "event_inbox.hpp"
+#include "libvirt/hypervisor.hpp"
+#include "private_libvirtd.hpp"
+
+namespace guestd::test {
+namespace {
+
+using libvirt::LibvirtHypervisor;
+using libvirt::Options;
+using namespace std::chrono_literals;
+
+/// The boot sector of tests/guests: 'U' when up, 'A' when asked, 'D' when it goes down.
+class LibvirtQemu : public ::testing::Test {
+protected:
+    PrivateLibvirtd daemon_{PrivateLibvirtd::Driver::qemu};
+    EventInbox inbox_;
+    std::unique_ptr<LibvirtHypervisor> hypervisor_;
+    CallId last_ = 0;
+    std::map<Uuid, std::string> names_;
+
+    void SetUp() override {
+        const auto build = std::filesystem::path{__FILE__}.parent_path() / "../guests/build";
+        ASSERT_EQ(std::system((build.string() + " " + file("sector").string()).c_str()), 0)
+            << "binutils are needed";
+    }
+    void TearDown() override {
+        hypervisor_.reset();
+        for (const auto& [uuid, name] : names_) {
+            virDomainDestroy(daemon_.domain(uuid).get());
+        }
+    }
+    std::filesystem::path file(const std::string& name) const { return daemon_.folder() / name; }
+    std::string trace(const Uuid& uuid) const { return file(names_.at(uuid) + ".trace").string(); }
+
+    Uuid define(const std::string& name, unsigned mib, const std::string& devices = {}) {
+        const auto disk = file(name + ".img");
+        std::filesystem::copy_file(file("sector"), disk);
+        std::filesystem::permissions(disk, std::filesystem::perms{0666});
+        const auto uuid = daemon_.define_xml(
+            "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>" +
+            name + "</name><memory unit='MiB'>" + std::to_string(mib) +
+            "</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os>"
+            "<features><acpi/></features><devices><disk type='file' device='disk'>"
+            "<driver name='qemu' type='raw'/><source file='" +
+            disk.string() +
+            "'/><target dev='hda' bus='ide'/></disk>"
+            "<controller type='usb' model='none'/><memballoon model='none'/>" +
+            devices +
+            "</devices><qemu:commandline><qemu:arg value='-chardev'/><qemu:arg "
+            "value='file,id=trace,append=on,path=" +
+            file(name + ".trace").string() +
+            "'/><qemu:arg value='-device'/><qemu:arg "
+            "value='isa-debugcon,iobase=0xe9,chardev=trace'/></qemu:commandline></domain>");
+        names_[uuid] = name;
+        return uuid;
+    }
+    InventoryListed connect(Options options = {}) {
+        options.uris = {daemon_.uri()};
+        hypervisor_ = std::make_unique<LibvirtHypervisor>(std::move(options), inbox_.sink());
+        hypervisor_->start();
+        return inbox_.take<InventoryListed>().value();
+    }
+    CallId submit(const Uuid& uuid, CallKind kind) {
+        hypervisor_->submit({.id = ++last_, .guest = {UriId{0}, uuid}, .kind = kind});
+        return last_;
+    }
+    CallReturned returned(CallId id) {
+        return inbox_.take<CallReturned>([id](const auto& result) { return result.id == id; })
+            .value();
+    }
+    CallReturned call(const Uuid& uuid, CallKind kind) { return returned(submit(uuid, kind)); }
+    bool saw(const Uuid& uuid, Lifecycle what) {
+        return inbox_
+            .take<GuestChanged>(
+                [&](const auto& event) { return event.guest.uuid == uuid && event.what == what; })
+            .has_value();
+    }
+
+    /// Waits until the guest has written this letter.
+    bool wrote(const Uuid& uuid, char letter) const {
+        const int watch = inotify_init1(IN_CLOEXEC);
+        inotify_add_watch(watch, trace(uuid).c_str(), IN_MODIFY);
+        bool found = false;
+        for (bool more = true; more && !found;) {
+            std::ifstream file{trace(uuid)};
+            const std::string text{std::istreambuf_iterator<char>{file}, {}};
+            found = text.find(letter) != std::string::npos;
+            pollfd wait{watch, POLLIN, 0};
+            char events[4096];
+            more = !found && poll(&wait, 1, 20000) > 0 && read(watch, events, sizeof events) > 0;
+        }
+        close(watch);
+        return found;
+    }
+};
+
+TEST_F(LibvirtQemu, GuestsStartSaveRestoreAndShutDown) {
+    std::vector<Uuid> guests;
+    for (int i = 0; i < 10; ++i) {
+        guests.push_back(define("guest-" + std::to_string(i), 16));
+    }
+    const auto listing = connect({.long_calls = {4}});
+    ASSERT_EQ(listing.guests.size(), 10U);
+    EXPECT_EQ(listing.guests[0].memory, Bytes{16 << 20});
+
+    const auto all = [&](CallKind kind) {
+        std::vector<CallId> ids;
+        for (const auto& uuid : guests) {
+            ids.push_back(submit(uuid, kind));
+        }
+        std::vector<CallReturned> results;
+        for (const auto id : ids) {
+            results.push_back(returned(id));
+            EXPECT_EQ(results.back().status, CallStatus::done) << results.back().message;
+        }
+        return results;
+    };
+    for (const auto& result : all(CallKind::start)) {
+        EXPECT_EQ(result.observed.value().state, GuestState::running);
+        EXPECT_TRUE(saw(result.guest.uuid, Lifecycle::booted));
+        EXPECT_TRUE(wrote(result.guest.uuid, 'U'));
+    }
+    for (const auto& result : all(CallKind::save)) {
+        EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+        EXPECT_TRUE(result.observed->managed_save);
+        EXPECT_GT(result.bytes, Bytes{100'000});
+        EXPECT_TRUE(saw(result.guest.uuid, Lifecycle::saved));
+    }
+    for (const auto& result : all(CallKind::start)) {
+        EXPECT_FALSE(result.observed.value().managed_save);
+        EXPECT_TRUE(saw(result.guest.uuid, Lifecycle::restored));
+    }
+    all(CallKind::shutdown_acpi);
+    for (const auto& uuid : guests) {
+        EXPECT_TRUE(saw(uuid, Lifecycle::shutting_down));
+        EXPECT_TRUE(saw(uuid, Lifecycle::shut_down));
+        EXPECT_TRUE(wrote(uuid, 'D'));
+    }
+}
+
+TEST_F(LibvirtQemu, ASaveIsWatchedFoundAndAborted) {
+    const auto uuid = define("large", 4096);
+    connect({.progress_interval = 20ms});
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    ASSERT_TRUE(wrote(uuid, 'U'));
+    const auto save = submit(uuid, CallKind::save);
+    const auto progress =
+        inbox_.take<SaveProgressed>([](const auto& event) { return event.done > Bytes{}; });
+    ASSERT_TRUE(progress);
+    EXPECT_GE(progress->total, Bytes{4096ULL << 20});
+    EXPECT_EQ(progress->guest.uuid, uuid);
+
+    const auto probe = call(uuid, CallKind::probe);
+    EXPECT_EQ(probe.observed.value().state, GuestState::paused);
+    EXPECT_TRUE(probe.observed->saving);
+    // Somebody who comes while it is under way finds it, and is told of its progress.
+    EventInbox inbox;
+    LibvirtHypervisor late{{.uris = {daemon_.uri()}, .progress_interval = 20ms}, inbox.sink()};
+    late.start();
+    EXPECT_TRUE(inbox.take<InventoryListed>().value().guests.at(0).saving);
+    EXPECT_TRUE(inbox.take<SaveProgressed>());
+
+    const auto abort = call(uuid, CallKind::abort_job);
+    EXPECT_EQ(abort.status, CallStatus::done) << abort.message;
+    const auto result = returned(save);
+    EXPECT_EQ(result.status, CallStatus::aborted) << result.message;
+    EXPECT_EQ(result.observed.value().state, GuestState::running);
+    EXPECT_FALSE(result.observed->managed_save);
+    EXPECT_FALSE(result.observed->saving);
+}
+
+TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
+    const auto with = define("with", 16,
+                             "<channel type='unix'><target type='virtio' "
+                             "name='org.qemu.guest_agent.0'/></channel>");
+    const auto without = define("without", 16);
+    connect();
+    EXPECT_TRUE(call(with, CallKind::start).observed.value().agent_channel);
+    EXPECT_FALSE(call(without, CallKind::start).observed.value().agent_channel);
+    // One that comes later looks for itself, after the listing.
+    EventInbox inbox;
+    LibvirtHypervisor late{{.uris = {daemon_.uri()}}, inbox.sink()};
+    late.start();
+    const auto agent = inbox.take<AgentChanged>().value();
+    EXPECT_EQ(agent.guest.uuid, with);
+    EXPECT_FALSE(agent.connected);
+}
+
+TEST_F(LibvirtQemu, ForceBootDropsTheImage) {
+    const auto uuid = define("guest", 16);
+    connect();
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    ASSERT_EQ(call(uuid, CallKind::save).status, CallStatus::done);
+    EXPECT_TRUE(saw(uuid, Lifecycle::booted));
+    hypervisor_->submit(
+        {.id = ++last_, .guest = {UriId{0}, uuid}, .kind = CallKind::start, .force_boot = true});
+    const auto result = returned(last_);
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_FALSE(result.observed.value().managed_save);
+    EXPECT_TRUE(saw(uuid, Lifecycle::booted));
+}
+
+}  // namespace
+}  // namespace guestd::test
