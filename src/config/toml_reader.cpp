@@ -8,7 +8,7 @@
 #include <toml.hpp>
 
 #include "config/text.hpp"
-#include "config/toml_depth.hpp"
+#include "config/toml_guard.hpp"
 
 namespace guestd::config {
 namespace {
@@ -121,9 +121,9 @@ tl::expected<toml::value, Problem> parse(const std::string& file, const std::str
 }  // namespace
 
 tl::expected<Table, Problem> read_toml(const std::string& file, const std::string& text) {
-    if (const auto place = too_deep(text, kDeepestNesting))
-        return tl::unexpected{Problem{file, place->line, place->column,
-                                      fmt::format("nested more than {} deep", kDeepestNesting)}};
+    if (auto unfit = unfit_for_toml11(text))
+        return tl::unexpected{
+            Problem{file, unfit->place.line, unfit->place.column, std::move(unfit->message)}};
     try {
         return parse(file, text).map([&](const toml::value& root) {
             return Converter{text}.table(root);

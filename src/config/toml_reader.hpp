@@ -10,10 +10,6 @@
 
 namespace guestd::config {
 
-/// Deeper nesting of lists and tables, or longer dotted keys, are refused before toml11 sees them:
-/// it recurses, and 3.7 ends a process that way. Real configurations reach four.
-inline constexpr unsigned kDeepestNesting = 32;
-
 /// Never throws. `file` is only for the problem.
 tl::expected<Table, Problem> read_toml(const std::string& file, const std::string& text);
 
