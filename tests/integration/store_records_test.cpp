@@ -164,6 +164,16 @@ TEST_F(Records, LaterWritesReplaceEarlierOnes) {
     EXPECT_FALSE(reopen(dir).unfinished);
 }
 
+TEST_F(Records, TheEndOfARunKeepsTheDateOfItsStart) {
+    store.write(StoreRun{.run = full_run(1)});
+    auto ended = full_run(1);
+    ended.state = RunState::finished;
+    ended.started_wall = WallTime{};
+    store.write(StoreRunEnd{.run = ended});
+    ended.started_wall = full_run(1).started_wall;
+    EXPECT_THAT(*history().runs(10), ElementsAre(ended));
+}
+
 TEST_F(Records, DroppingTakesOneEntryOfOneUri) {
     auto elsewhere = full_entry(1);
     elsewhere.uri = "lxc:///system";
