@@ -66,10 +66,13 @@ bool Control::is_over() const {
     return stopping_ || !broken_.empty();
 }
 
-void Control::broken(const std::string& reason) {
+void Control::broken(unsigned connection, const std::string& reason) {
     const std::lock_guard lock{mutex_};
-    broken_ = reason;
-    changed_.notify_all();
+    // A notice may come late, when the next connection is in use already.
+    if (connection == connections_) {
+        broken_ = reason;
+        changed_.notify_all();
+    }
 }
 
 void Control::lost(const std::string& reason) {
@@ -154,17 +157,20 @@ ConnectPtr Control::connect_at_last() {
 }
 
 bool Control::serve(ConnectPtr connection) {
+    unsigned number = 0;
     {
         const std::lock_guard lock{mutex_};
         broken_.clear();
+        number = ++connections_;
     }
     std::optional<CloseNotice> closed;
     if (keep_alive(connection.get())) {
-        closed.emplace(connection.get(), [weak = weak_from_this()](const std::string& reason) {
-            if (const auto self = weak.lock()) {
-                self->broken(reason);
-            }
-        });
+        closed.emplace(connection.get(),
+                       [weak = weak_from_this(), number](const std::string& reason) {
+                           if (const auto self = weak.lock()) {
+                               self->broken(number, reason);
+                           }
+                       });
     }
     // Held back until the listing, which they come after.
     context_->outlet.begin_listing();

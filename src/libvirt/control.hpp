@@ -60,7 +60,7 @@ private:
     bool list(virConnectPtr connection);
     void find_agents(virConnectPtr connection, const std::vector<GuestInfo>& guests);
     void look_after_urgent();
-    void broken(const std::string& reason);
+    void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);
     bool is_over() const;
 
@@ -74,11 +74,12 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     State state_;
-    ConnectPtr won_;        ///< by an attempt, not yet taken
-    unsigned pending_ = 0;  ///< attempts under way
-    unsigned results_ = 0;  ///< attempts that are over
-    std::string failure_;   ///< of the last one that failed
-    std::string broken_;    ///< why the connection in use is gone; "" = it is not
+    ConnectPtr won_;            ///< by an attempt, not yet taken
+    unsigned pending_ = 0;      ///< attempts under way
+    unsigned results_ = 0;      ///< attempts that are over
+    std::string failure_;       ///< of the last one that failed
+    unsigned connections_ = 0;  ///< that were in use so far
+    std::string broken_;        ///< why the connection in use is gone; "" = it is not
     bool hinted_ = false;
     bool urgent_waits_ = false;
     bool stopping_ = false;

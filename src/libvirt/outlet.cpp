@@ -154,7 +154,6 @@ void Outlet::publish(InventoryListed listing) {
 void Outlet::lost(const std::string& reason) {
     const std::lock_guard lock{mutex_};
     listing_ = false;
-    held_back_.clear();
     ++listings_;
     if (!closed_ && !std::exchange(outage_told_, true)) {
         sink_(UriLost{uri_, reason});

@@ -99,7 +99,7 @@ CloseNotice::~CloseNotice() {
 
 GuestEvents::GuestEvents(virConnectPtr connection, const std::shared_ptr<UriContext>& context)
     : connection_(connection), context_(context) {
-    has_lifecycle_ = add(VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle));
+    add(VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle));
     add(VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, generic(on_agent));
     if (context->read_metadata) {
         add(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata));
@@ -113,16 +113,14 @@ GuestEvents::~GuestEvents() {
     }
 }
 
-bool GuestEvents::add(int event, virConnectDomainEventGenericCallback callback) {
+void GuestEvents::add(int event, virConnectDomainEventGenericCallback callback) {
     auto opaque = std::make_unique<Shared>(context_);
     const int id = virConnectDomainEventRegisterAny(connection_, nullptr, event, callback,
                                                     opaque.get(), free_context);
-    if (id < 0) {
-        return false;
+    if (id >= 0) {
+        opaque.release();
+        registered_.push_back(id);
     }
-    opaque.release();
-    registered_.push_back(id);
-    return true;
 }
 
 }  // namespace guestd::libvirt

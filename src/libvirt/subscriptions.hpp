@@ -34,7 +34,8 @@ private:
     bool registered_;
 };
 
-/// Guest events, passed on to the context's outlet.
+/// Guest events, passed on to the context's outlet. What a driver does not have is left out: for
+/// esx, hyperv and vmware only readings tell anything.
 class GuestEvents {
 public:
     GuestEvents(virConnectPtr connection, const std::shared_ptr<UriContext>& context);
@@ -42,16 +43,12 @@ public:
     GuestEvents(const GuestEvents&) = delete;
     GuestEvents& operator=(const GuestEvents&) = delete;
 
-    /// False for drivers without events (esx, hyperv, vmware): only readings tell there.
-    bool has_lifecycle() const { return has_lifecycle_; }
-
 private:
-    bool add(int event, virConnectDomainEventGenericCallback callback);
+    void add(int event, virConnectDomainEventGenericCallback callback);
 
     virConnectPtr connection_;
     const std::shared_ptr<UriContext>& context_;
     std::vector<int> registered_;
-    bool has_lifecycle_ = false;
 };
 
 }  // namespace guestd::libvirt

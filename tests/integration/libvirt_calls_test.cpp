@@ -106,10 +106,18 @@ TEST_F(LibvirtCalls, ListsMetadataAndTellsWhenItChanges) {
     ASSERT_EQ(set(uuid, "<policy tier='expendable'/>"), 0);
     EXPECT_TRUE(event(uuid, Lifecycle::defined));
     // Not asked for in particular: what an event has made stale is read again.
-    const auto result = call(uuid, CallKind::start);
-    EXPECT_THAT(result.observed.value().metadata, ::testing::HasSubstr("expendable"));
-    const auto resumed = call(uuid, CallKind::suspend);
-    EXPECT_THAT(resumed.observed.value().metadata, ::testing::HasSubstr("expendable"));
+    const auto refused = call(uuid, CallKind::resume);
+    EXPECT_THAT(refused.observed.value().metadata, ::testing::HasSubstr("expendable"));
+}
+
+TEST_F(LibvirtCalls, ReadsARedefinedGuestAgain) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    EXPECT_EQ(call(uuid, CallKind::probe).observed.value().memory, Bytes{64ULL << 20});
+    daemon_.define_xml("<domain type='test'><name>guest</name><uuid>" + uuid.str() +
+                       "</uuid><memory unit='MiB'>128</memory><os><type>hvm</type></os></domain>");
+    EXPECT_TRUE(event(uuid, Lifecycle::defined));
+    EXPECT_EQ(call(uuid, CallKind::resume).observed.value().memory, Bytes{128ULL << 20});
 }
 
 TEST_F(LibvirtCalls, TellsWhatOthersDo) {
@@ -228,6 +236,9 @@ TEST_F(LibvirtCalls, RefusalsCarryTheStateAsItIs) {
     EXPECT_EQ(result.status, CallStatus::refused);
     EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
     EXPECT_NE(result.message, "");
+    result = call(uuid, CallKind::shutdown_acpi);  // would not be read back had it succeeded
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
     call(uuid, CallKind::start);
     result = call(uuid, CallKind::start);
     EXPECT_EQ(result.status, CallStatus::refused);

@@ -97,7 +97,6 @@ TEST_F(LibvirtOutage, NobodyListensForAWhile) {
     EXPECT_NE(result.message, "");
     daemon_.start();
     EXPECT_TRUE(inbox_.take<InventoryListed>());
-    EXPECT_EQ(inbox_.count<UriLost>(), 0U);  // told once
 }
 
 TEST_F(LibvirtOutage, ConnectingToAFrozenOneIsReportedAndGoesOn) {
@@ -110,21 +109,22 @@ TEST_F(LibvirtOutage, ConnectingToAFrozenOneIsReportedAndGoesOn) {
     EXPECT_TRUE(inbox_.take<InventoryListed>());
 }
 
-TEST_F(LibvirtOutage, CallsUnderWayReturnUnknownWhenItDies) {
+TEST_F(LibvirtOutage, ACallThatHadNotReachedItIsMadeToTheNext) {
     Watcher watcher;
     connect({.around_call = watcher.hook()});
-    const auto uuid = daemon_.define("guest");
+    // The test driver's own guest, the same in every world.
+    const auto uuid = Uuid::parse("6695eb01-f6a4-8304-79aa-97f2502e193f").value();
+    submit(1, uuid, CallKind::suspend);
+    EXPECT_EQ(returned(1).value().observed.value().state, GuestState::paused);
+    ASSERT_TRUE(watcher.begun.take<CallReturned>());
     daemon_.freeze();
-    submit(1, uuid, CallKind::start);
-    submit(2, uuid, CallKind::probe);
+    submit(2, uuid, CallKind::suspend);
+    ASSERT_TRUE(watcher.begun.take<CallReturned>());
     daemon_.kill();
-    for (const CallId id : {1U, 2U}) {
-        // Opened anew by the worker, which waits for the next libvirtd.
-        daemon_.start();
-        const auto result = returned(id).value();
-        EXPECT_NE(result.status, CallStatus::done);
-        daemon_.kill();
-    }
+    daemon_.start();
+    const auto result = returned(2).value();
+    EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    EXPECT_EQ(result.observed.value().state, GuestState::paused);
 }
 
 TEST_F(LibvirtOutage, AnAbandonedCallIsReplacedAndNeverHeardOf) {

@@ -185,6 +185,21 @@ TEST_F(LibvirtQemu, ASaveIsWatchedFoundAndAborted) {
     EXPECT_FALSE(result.observed->saving);
 }
 
+TEST_F(LibvirtQemu, ASaveWhoseLibvirtdDiesIsUnknown) {
+    const auto uuid = define("large", 4096);
+    connect({.progress_interval = 20ms});
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    const auto save = submit(uuid, CallKind::save);
+    ASSERT_TRUE(inbox_.take<SaveProgressed>());
+    daemon_.kill();
+    const auto result = returned(save);
+    EXPECT_EQ(result.status, CallStatus::unknown) << result.message;
+    EXPECT_FALSE(result.observed);
+    daemon_.start();
+    const auto listing = inbox_.take<InventoryListed>().value();
+    EXPECT_TRUE(is_active(listing.guests.at(0).state)) << to_string(listing.guests.at(0).state);
+}
+
 TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
     const auto with = define("with", 16,
                              "<channel type='unix'><target type='virtio' "
