@@ -255,7 +255,7 @@ TEST_F(SmallDisk, ReadOnlyStateOfAKilledGuestdIsRead) {
     {
         Answers answers;
         const auto opened = open_store(dir, answers);
-        opened.store->write(StoreEntries{.id = 1, .entries = {entry(1)}});
+        opened.store->write(StoreRun{.id = 1, .run = drain_run(1), .entries = {entry(1)}});
         answers.of(1);
         // As a kill leaves it: the entry is in the log only.
         for (const char* part : {"", "-wal", "-shm"})
@@ -267,6 +267,7 @@ TEST_F(SmallDisk, ReadOnlyStateOfAKilledGuestdIsRead) {
     Answers answers;
     const auto opened = open_store(dir, answers);
     EXPECT_THAT(opened.restored.resume_list, ElementsAre(entry(1)));
+    EXPECT_EQ(opened.restored.unfinished, drain_run(1));
     opened.store->write(StoreEntries{.id = 1, .entries = {entry(2)}});
     EXPECT_FALSE(answers.of(1).durable);
     make_read_only(false);
