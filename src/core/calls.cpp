@@ -4,6 +4,13 @@
 #include <utility>
 
 namespace guestd::core {
+namespace {
+
+bool modifies(CallKind kind) {
+    return kind != CallKind::probe && kind != CallKind::abort_job;
+}
+
+}  // namespace
 
 CallId Calls::submit(Outbox& out, Call call, TimePoint now) {
     call.id = ++last_;
@@ -37,6 +44,24 @@ void Calls::abandon(Outbox& out, CallId id) {
         out.emplace_back(AbandonCall{id, call->guest});
 }
 
+void Calls::abandon_modifying(Outbox& out, const GuestId& guest, CallId keep) {
+    std::vector<CallId> ids;
+    const auto [begin, end] = of_guest_.equal_range(guest);
+    for (auto at = begin; at != end; ++at)
+        if (at->second != keep && modifies(calls_.at(at->second).kind))
+            ids.push_back(at->second);
+    for (const auto id : ids)
+        abandon(out, id);
+}
+
+std::optional<CallId> Calls::find(const GuestId& guest, CallKind kind) const {
+    const auto [begin, end] = of_guest_.equal_range(guest);
+    for (auto at = begin; at != end; ++at)
+        if (calls_.at(at->second).kind == kind)
+            return at->second;
+    return std::nullopt;
+}
+
 unsigned Calls::long_calls(UriId uri) const {
     const auto found = long_calls_.find(uri);
     return found == long_calls_.end() ? 0 : found->second;
@@ -46,7 +71,7 @@ std::optional<CallKind> Calls::modifying(const GuestId& guest) const {
     const auto [begin, end] = of_guest_.equal_range(guest);
     for (auto at = begin; at != end; ++at) {
         const auto kind = calls_.at(at->second).kind;
-        if (kind != CallKind::probe && kind != CallKind::abort_job)
+        if (modifies(kind))
             return kind;
     }
     return std::nullopt;

@@ -25,11 +25,14 @@ public:
     /// The call is over; empty when nobody waits for it (abandoned, or of an earlier connection).
     std::optional<InFlight> finish(CallId id);
     void abandon(Outbox& out, CallId id);
+    /// Every call that changes this guest, but `keep`.
+    void abandon_modifying(Outbox& out, const GuestId& guest, CallId keep);
 
     bool under_way(CallId id) const { return calls_.contains(id); }
     unsigned long_calls(UriId uri) const;
     /// A call that changes this guest is under way.
     std::optional<CallKind> modifying(const GuestId& guest) const;
+    std::optional<CallId> find(const GuestId& guest, CallKind kind) const;
     std::vector<GuestId> guests_with(CallKind kind) const;
 
 private:

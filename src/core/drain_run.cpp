@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The run as a whole: its phases, its URIs, its events, its end.
 #include "core/drain_run.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace guestd::core {
-namespace {
-
-/// How long the first touch waits for the resume list to become durable. A healthy disk needs
-/// milliseconds; one that needs longer may never answer, and the guests must still go down.
-constexpr Duration kIntentTime = 5s;
-
-int tier_rank(Tier tier) {
-    switch (tier) {
-        case Tier::expendable:
-            return 0;
-        case Tier::normal:
-            return 1;
-        case Tier::critical:
-            return 2;
-    }
-    return 1;
-}
 
 bool host_goes_down(Trigger trigger) {
     switch (trigger) {
@@ -41,13 +26,11 @@ bool host_goes_down(Trigger trigger) {
     return true;
 }
 
-}  // namespace
-
 DrainRun::DrainRun(RunRecord record, std::optional<Duration> deadline)
     : record_(std::move(record)), deadline_override_(deadline) {}
 
 DrainRun::DrainRun(RunRecord record, std::vector<RunGuestRecord> recorded)
-    : record_(std::move(record)), recorded_(std::move(recorded)) {}
+    : record_(std::move(record)), continued_(true), recorded_(std::move(recorded)) {}
 
 void DrainRun::set_up_uris(Context& ctx) {
     const auto connect_time = ctx.policy.daemon().connect_timeout;
@@ -56,18 +39,26 @@ void DrainRun::set_up_uris(Context& ctx) {
         Uri uri;
         uri.policy = ctx.policy.uri(state.uri, record_.trigger);
         uri.deadline = record_.started + deadline_override_.value_or(uri.policy.deadline);
-        if (!recorded_.empty())
-            uri.deadline = std::min(uri.deadline, record_.deadline);
-        // A URI that has answered before may have guests: it gets all the time there is. One that
-        // never has is most likely not in use.
-        uri.give_up = state.ever_listed || !recorded_.empty()
-                          ? uri.deadline
-                          : std::min(uri.deadline, ctx.now + connect_time);
         uri.seeded = state.listed;
         latest = std::max(latest, uri.deadline);
         uris_.push_back(std::move(uri));
     }
-    record_.deadline = latest;
+    // The record keeps the latest one only. Another than policy gives was asked for, for all.
+    if (continued_ && record_.deadline != latest)
+        for (auto& uri : uris_)
+            uri.deadline = record_.deadline;
+    else
+        record_.deadline = latest;
+    for (std::size_t i = 0; i < uris_.size(); ++i) {
+        const auto& state = ctx.fleet.uris()[i];
+        // A URI that has answered before may have guests: it gets all the time there is. One that
+        // never has is most likely not in use.
+        const bool known =
+            state.ever_listed ||
+            std::ranges::find(recorded_, state.uri, &RunGuestRecord::uri) != recorded_.end();
+        const auto& deadline = uris_[i].deadline;
+        uris_[i].give_up = known ? deadline : std::min(deadline, ctx.now + connect_time);
+    }
 }
 
 void DrainRun::begin(Context& ctx) {
@@ -80,133 +71,20 @@ void DrainRun::begin(Context& ctx) {
             intent.entries.push_back(entry_for(ctx, task));
             ctx.resume.remember(intent.entries.back());
         }
-    intent_ = intent.id;
-    intent_deadline_ = ctx.now + kIntentTime;
-    const auto count = intent.guests.size();
-    ctx.out.emplace_back(std::move(intent));
+    const auto count = continued_ ? recorded_.size() : intent.guests.size();
     ctx.out.emplace_back(Notice{.kind = NoticeKind::run_started,
                                 .run = record_.id,
                                 .what = "drain",
                                 .text = std::string{to_string(record_.trigger)} + ", " +
                                         std::to_string(count) + " guests"});
-}
-
-bool DrainRun::wanted(const Context& ctx, const Guest& guest) const {
-    return (is_active(guest.info.state) || ctx.calls.modifying(guest.id) == CallKind::start) &&
-           selected(record_.selection, guest.info.name);
-}
-
-std::vector<GuestId> DrainRun::add_guests(Context& ctx, UriId uri) {
-    std::vector<GuestId> ids;
-    std::vector<OrderNode> nodes;
-    for (const auto* guest : ctx.fleet.guests(uri)) {
-        const auto known = tasks_.find(guest->id);
-        if ((known != tasks_.end() && !known->second.over()) || !wanted(ctx, *guest))
-            continue;
-        auto policy = ctx.guest_policy(guest->id, guest->info, record_.trigger);
-        admit(ctx, *guest, policy);
-        ids.push_back(guest->id);
-        nodes.push_back({guest->info.name, std::move(policy.after), std::move(policy.requires_)});
-    }
-    arrange(ctx, ids, nodes);
-    return ids;
-}
-
-void DrainRun::admit(Context& ctx, const Guest& guest, const GuestPolicy& policy) {
-    DrainTask task;
-    task.id = guest.id;
-    task.name = guest.info.name.empty() ? guest.id.uuid.str() : guest.info.name;
-    task.since = ctx.now;
-    task.policy = policy.stop;
-    task.tier = policy.tier;
-    task.memory = guest.info.memory;
-    task.persistent = guest.info.persistent;
-    task.awaits_start = !is_active(guest.info.state);
-    task.ladder = effective_ladder(task.policy, guest.info);
-    task.deadline = uri_of(task).deadline;
-    ++pending_;
-    tasks_.insert_or_assign(guest.id, std::move(task));
-}
-
-void DrainRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
-                       const std::vector<OrderNode>& nodes) {
-    const auto order = build_order(nodes);
-    for (const auto& cycle : order.cycles)
-        remark(ctx, record_.id, nullptr, NoticeKind::remark,
-               "order: the cycle " + cycle + " was cut", true);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        auto& task = tasks_.at(ids[i]);
-        for (const auto& edge : order.needs[i])
-            task.releases.push_back(ids[edge.to]);
-        task.blockers = static_cast<unsigned>(order.needed_by[i].size());
-
-        // The chain through this guest shares the time evenly: `height` guests before it, `depth`
-        // behind. Waiting for a free place may take half of its share, or longer when its whole
-        // ladder fits into what is left of the share.
-        const auto share = (task.deadline - ctx.now) / (order.depth[i] + order.height[i] + 1);
-        const auto slot_begin = ctx.now + share * order.height[i];
-        const bool limited = uri_of(task).policy.parallel_shutdown > 0 || task.awaits_start;
-        task.latest_start = slot_begin;
-        if (limited)
-            task.latest_start =
-                std::max(slot_begin + share / 2, slot_begin + share - total_time(task.ladder));
-        make_ready(task);
-        rearm(task);
-    }
-}
-
-void DrainRun::make_ready(DrainTask& task) {
-    if (task.begun || task.over())
+    // The intent of a continued run is in the store it was read from.
+    if (continued_) {
+        phase_ = Phase::acting;
         return;
-    task.held_for = task.awaits_start   ? "its start to return"
-                    : task.blockers > 0 ? "guests that depend on it"
-                                        : "a free place (parallel_shutdown)";
-    if (!task.awaits_start && task.blockers == 0)
-        uri_of(task).ready.emplace(tier_rank(task.tier), ~task.memory.count, task.id);
-}
-
-ResumeEntry DrainRun::entry_for(const Context& ctx, const DrainTask& task) const {
-    const auto* guest = ctx.fleet.find(task.id);
-    ResumeEntry entry{.uri = ctx.uri_text(task.id.uri), .uuid = task.id.uuid, .name = task.name};
-    entry.was_paused = guest != nullptr && guest->info.state == GuestState::paused;
-    entry.transient = !task.persistent;
-    entry.run = record_.id;
-    return entry;
-}
-
-void DrainRun::write_late_intent(Context& ctx, const std::vector<GuestId>& ids) {
-    StoreEntries late{.id = 0};
-    for (const auto& id : ids) {
-        const auto& task = tasks_.at(id);
-        late.entries.push_back(entry_for(ctx, task));
-        ctx.resume.remember(late.entries.back());
-        ctx.out.emplace_back(StoreGuest{record_of(ctx, record_.id, task)});
     }
-    if (!late.entries.empty())
-        ctx.out.emplace_back(std::move(late));
-}
-
-void DrainRun::add_late(Context& ctx, UriId uri) {
-    write_late_intent(ctx, add_guests(ctx, uri));
-}
-
-void DrainRun::account_for_recorded(Context& ctx, UriId uri) {
-    for (const auto& record : recorded_) {
-        const GuestId id{uri, record.uuid};
-        if (record.uri != ctx.uri_text(uri) || record.outcome != Outcome::pending ||
-            tasks_.contains(id) || is_active(ctx.fleet.state(id)))
-            continue;
-        const auto* guest = ctx.fleet.find(id);
-        const bool saved = guest != nullptr && guest->info.managed_save;
-        DrainTask task;
-        task.id = id;
-        task.name = record.name;
-        task.started = record.started;
-        ++pending_;
-        auto& placed = tasks_.insert_or_assign(id, std::move(task)).first->second;
-        finish(ctx, placed, saved ? Outcome::saved : Outcome::shut_down,
-               "it stopped while guestd was away");
-    }
+    intent_ = intent.id;
+    intents_.emplace(intent_, ctx.now + kIntentTime);
+    ctx.out.emplace_back(std::move(intent));
 }
 
 void DrainRun::on_listed(Context& ctx, UriId uri) {
@@ -224,17 +102,12 @@ void DrainRun::on_listed(Context& ctx, UriId uri) {
 void DrainRun::on_changed(Context& ctx, const GuestChanged& event) {
     const auto found = tasks_.find(event.guest);
     const bool known = found != tasks_.end() && !found->second.over();
-    if (known && is_stop(event.what))
-        return on_gone(ctx, found->second);
-    if (!is_start(event.what))
-        return;
-    if (!known)
+    if (is_start(event.what) && !known)
         return add_late(ctx, event.guest.uri);
-    if (found->second.awaits_start) {
-        found->second.awaits_start = false;
-        make_ready(found->second);
-        rearm(found->second);
-    }
+    // The start that a task waits for counts when its call returns: libvirt tells of a restore
+    // before it has succeeded.
+    if (is_stop(event.what) && known && !found->second.awaits_start)
+        on_stop_told(ctx, found->second);
 }
 
 void DrainRun::on_returned_to(Context& ctx, const CallReturned& event) {
@@ -249,20 +122,32 @@ void DrainRun::on_returned_to(Context& ctx, const CallReturned& event) {
         }
         return;
     }
-    if (task.awaits_start) {
-        task.awaits_start = false;
-        if (!is_active(ctx.fleet.state(task.id)))
-            return finish(ctx, task, Outcome::skipped, "it was being started and did not come up");
-        make_ready(task);
+    if (task.awaits_start)
+        return on_start_returned(ctx, task, event);
+    on_returned(ctx, task, event);
+}
+
+void DrainRun::on_start_returned(Context& ctx, DrainTask& task, const CallReturned& event) {
+    if (event.id == task.look)
+        task.look = 0;
+    if (ctx.calls.modifying(task.id))
+        return;
+    if (!event.observed) {
+        look(ctx, task);
         return rearm(task);
     }
-    on_returned(ctx, task, event);
+    task.awaits_start = false;
+    if (!is_active(event.observed->state)) {
+        task.gone = true;
+        return finish(ctx, task, Outcome::skipped, "it was being started and did not come up");
+    }
+    make_ready(task);
+    rearm(task);
 }
 
 void DrainRun::handle(Context& ctx, const Event& event) {
     if (const auto* stored = std::get_if<Stored>(&event)) {
-        if (stored->id == intent_ && phase_ == Phase::intent)
-            start_acting(ctx, stored->durable, stored->message);
+        settle_intent(ctx, stored->id, stored->durable, stored->message);
     } else if (const auto* listed = std::get_if<InventoryListed>(&event)) {
         on_listed(ctx, listed->uri);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
@@ -274,18 +159,6 @@ void DrainRun::handle(Context& ctx, const Event& event) {
             found->second.done = progress->done;
             found->second.total = progress->total;
         }
-    }
-}
-
-void DrainRun::start_acting(Context& ctx, bool durable, const std::string& why) {
-    phase_ = Phase::acting;
-    intent_deadline_ = kNever;
-    if (!durable) {
-        record_.clean = false;
-        remark(ctx, record_.id, nullptr, NoticeKind::intent_not_stored,
-               "the resume list could not be saved (" + why +
-                   "): guests are stopped all the same, but may not come back by themselves",
-               true);
     }
 }
 
@@ -302,6 +175,7 @@ void DrainRun::give_up_silent_uris(Context& ctx) {
         }
         uri.given_up = true;
         record_.clean = false;
+        fail_recorded(ctx, static_cast<UriId>(i));
         remark(ctx, record_.id, nullptr, NoticeKind::uri_unreachable,
                state.uri + " could not be asked for its guests: " + state.reason, true);
     }
@@ -310,8 +184,13 @@ void DrainRun::give_up_silent_uris(Context& ctx) {
 void DrainRun::advance(Context& ctx) {
     if (over())
         return;
-    if (phase_ == Phase::intent && ctx.now >= intent_deadline_)
-        start_acting(ctx, false, "the disk did not answer in time");
+    for (auto at = intents_.begin(); at != intents_.end();) {
+        const auto [id, until] = *at++;
+        if (ctx.now >= until) {
+            store_silent_ = true;
+            settle_intent(ctx, id, false, "the disk did not answer in time");
+        }
+    }
     if (phase_ == Phase::intent)
         return;
     for (const auto& id : agenda_.take_due(ctx.now)) {
@@ -359,11 +238,29 @@ void DrainRun::cancel(Context& ctx) {
     for (auto& [id, task] : tasks_) {
         if (task.over())
             continue;
-        if (task.call != 0 && task.begun && task.current().kind == RungKind::save)
+        if (task.counts_as_saving)
             ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::abort_job}, ctx.now);
         finish(ctx, task, Outcome::skipped, "the run was cancelled");
     }
     conclude_run(ctx, record_, RunState::cancelled, "cancelled");
+}
+
+void DrainRun::hand_over(Context& ctx) {
+    for (auto& [id, task] : tasks_) {
+        if (task.over())
+            continue;
+        leave_queues(task);
+        conclude(ctx, record_.id, task, Outcome::skipped, "another drain run takes over");
+    }
+    conclude_run(ctx, record_, RunState::superseded, "another drain run takes over");
+}
+
+std::vector<GuestId> DrainRun::touched() const {
+    std::vector<GuestId> ids;
+    for (const auto& [id, task] : tasks_)
+        if (task.begun && (task.gone || !task.over() || task.outcome == Outcome::failed))
+            ids.push_back(id);
+    return ids;
 }
 
 void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause) {
@@ -380,8 +277,10 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
         ctx.resume.put(ctx.out, entry);
     }
     // Left alone while the host stays up: it never went down, so there is nothing to bring back.
-    if (!host_goes_down(record_.trigger) &&
-        (outcome == Outcome::left_running || outcome == Outcome::skipped))
+    // One that was asked may still go down.
+    const bool untouched =
+        outcome == Outcome::left_running || (outcome == Outcome::skipped && !task.begun);
+    if (!host_goes_down(record_.trigger) && untouched && is_active(ctx.fleet.state(task.id)))
         ctx.resume.drop(ctx.out, uri, task.id.uuid);
     for (const auto& id : task.releases) {
         auto& next = tasks_.at(id);
@@ -392,20 +291,19 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
 
 void DrainRun::leave_queues(DrainTask& task) {
     auto& uri = uri_of(task);
-    uri.ready.erase({tier_rank(task.tier), ~task.memory.count, task.id});
+    uri.ready.erase(ready_key(task));
     uri.save_queue.erase({~task.memory.count, task.id});
-    if (!task.begun)
-        return;
-    if (task.ladder.front().kind != RungKind::save)
+    if (std::exchange(task.counts_as_shutting, false))
         --uri.shutting;
-    if (task.rung < task.ladder.size() && task.current().kind == RungKind::save && task.call != 0)
-        --uri.saving;
+    count_as_saving(task, false);
 }
 
 TimePoint DrainRun::next_deadline() const {
+    auto next = phase_ == Phase::intent ? kNever : agenda_.next();
+    for (const auto& [id, until] : intents_)
+        next = std::min(next, until);
     if (phase_ == Phase::intent)
-        return intent_deadline_;
-    auto next = agenda_.next();
+        return next;
     for (const auto& uri : uris_)
         if (!uri.seeded && !uri.given_up)
             next = std::min(next, uri.give_up);

@@ -5,8 +5,10 @@
 /// deadlines.
 ///
 /// Phases of the run: *intent* (the resume list is being made durable; nothing is touched), then
-/// *acting*. A guest waits while guests that depend on it are up, or while a limit of ours is full,
-/// but never past its latest start: no guest goes unasked.
+/// *acting*. A guest that turns up later goes through both by itself. A guest waits while guests
+/// that depend on it are up, or while a limit of ours is full, but never past its latest start: no
+/// guest goes unasked. While libvirt is away, a step's own time stands still; its latest end does
+/// not. A stop that only an event told of is looked up before it counts.
 
 #include <map>
 #include <set>
@@ -21,6 +23,9 @@
 
 namespace guestd::core {
 
+/// True for the triggers after which every guest that still runs is killed with the host.
+bool host_goes_down(Trigger trigger);
+
 struct DrainTask : Task {
     StopPolicy policy;
     Tier tier = Tier::normal;
@@ -34,16 +39,23 @@ struct DrainTask : Task {
     TimePoint latest_start{};     ///< when it stops waiting for others
     TimePoint rung_end = kNever;
     TimePoint next_request = kNever;
-    CallId call = 0;                ///< the rung's own call under way
-    CallId agent_call = 0;          ///< an agent shutdown, which may hang beside an ACPI one
-    bool acknowledged = false;      ///< libvirt has accepted a request on this rung
-    bool aborting = false;          ///< a save that was told to stop
-    bool adopted = false;           ///< a save that goes on without a call of ours
-    bool awaits_start = false;      ///< a start of an earlier run is still under way
-    unsigned blockers = 0;          ///< dependents that are still up
-    std::vector<GuestId> releases;  ///< whom this one's end lets go on
+    StoreId intent = 0;               ///< write of its entry that it waits for; 0 = none
+    CallId call = 0;                  ///< the rung's own call under way
+    CallId agent_call = 0;            ///< an agent shutdown, which may hang beside an ACPI one
+    CallId look = 0;                  ///< a reading of its state
+    TimePoint stop_by = kNever;       ///< an event said it stopped: believed then, if not before
+    bool acknowledged = false;        ///< libvirt has accepted a request on this rung
+    bool aborting = false;            ///< a save that was told to stop
+    bool adopted = false;             ///< a save that goes on without a call of ours
+    bool awaits_start = false;        ///< a start of an earlier run is still under way
+    bool counts_as_shutting = false;  ///< has a place of parallel_shutdown
+    bool counts_as_saving = false;    ///< has a place of parallel_save
+    bool gone = false;                ///< it is over because the guest is down
+    unsigned blockers = 0;            ///< dependents that are still up
+    std::vector<GuestId> releases;    ///< whom this one's end lets go on
 
     const Rung& current() const { return ladder[rung]; }
+    bool on(RungKind kind) const { return begun && current().kind == kind; }
 };
 
 class DrainRun {
@@ -55,11 +67,15 @@ public:
 
     /// Snapshot and intent.
     void begin(Context& ctx);
-    /// An event; fleet and calls have already taken it in. `call` = the call that returned.
+    /// An event; fleet and calls have already taken it in.
     void handle(Context& ctx, const Event& event);
     /// Whatever time and free places allow now. To be called after every event.
     void advance(Context& ctx);
     void cancel(Context& ctx);
+    /// Another drain takes over: calls under way and entries are left to it.
+    void hand_over(Context& ctx);
+    /// Guests that this run took down, or asked to go down.
+    std::vector<GuestId> touched() const;
 
     bool over() const { return record_.state != RunState::active; }
     TimePoint next_deadline() const;
@@ -75,58 +91,81 @@ private:
         bool given_up = false;
         UriPolicy policy;
         unsigned shutting = 0;  ///< guests that parallel_shutdown counts
-        unsigned saving = 0;    ///< saves of ours under way
+        unsigned saving = 0;    ///< saves under way
         std::set<std::tuple<int, std::uint64_t, GuestId>> ready;  ///< may begin, in this order
         std::set<std::pair<std::uint64_t, GuestId>> save_queue;   ///< largest first
     };
     enum class Phase { intent, acting };
+    /// How long the first touch waits for the resume list to become durable. A healthy disk needs
+    /// milliseconds; one that needs longer may never answer, and the guests must still go down.
+    static constexpr Duration kIntentTime = 5s;
 
     // drain_run.cpp: the run
     void set_up_uris(Context& ctx);
+    void on_listed(Context& ctx, UriId uri);
+    void on_changed(Context& ctx, const GuestChanged& event);
+    void on_returned_to(Context& ctx, const CallReturned& event);
+    void on_start_returned(Context& ctx, DrainTask& task, const CallReturned& event);
+    void give_up_silent_uris(Context& ctx);
+    void fill(Context& ctx, UriId uri);
+    void finish_if_done(Context& ctx);
+    void finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause);
+    void leave_queues(DrainTask& task);
+
+    // drain_admit.cpp: who takes part, when each may begin, and the intent
     std::vector<GuestId> add_guests(Context& ctx, UriId uri);
     bool wanted(const Context& ctx, const Guest& guest) const;
     void admit(Context& ctx, const Guest& guest, const GuestPolicy& policy);
     void arrange(Context& ctx, const std::vector<GuestId>& ids,
                  const std::vector<OrderNode>& nodes);
-    void write_late_intent(Context& ctx, const std::vector<GuestId>& ids);
-    void account_for_recorded(Context& ctx, UriId uri);
-    void start_acting(Context& ctx, bool durable, const std::string& why);
-    void add_late(Context& ctx, UriId uri);
-    ResumeEntry entry_for(const Context& ctx, const DrainTask& task) const;
-    void on_listed(Context& ctx, UriId uri);
-    void on_changed(Context& ctx, const GuestChanged& event);
-    void give_up_silent_uris(Context& ctx);
     void make_ready(DrainTask& task);
-    void fill(Context& ctx, UriId uri);
-    void finish_if_done(Context& ctx);
-    void on_returned_to(Context& ctx, const CallReturned& event);
+    static std::tuple<int, std::uint64_t, GuestId> ready_key(const DrainTask& task);
+    ResumeEntry entry_for(const Context& ctx, const DrainTask& task) const;
+    void add_late(Context& ctx, UriId uri);
+    void settle_intent(Context& ctx, StoreId id, bool durable, const std::string& why);
+    DrainTask& add_recorded(const RunGuestRecord& record, const GuestId& id);
+    void account_for_recorded(Context& ctx, UriId uri);
+    void fail_recorded(Context& ctx, UriId uri);
 
     // drain_ladder.cpp: one guest on its ladder
     void begin_ladder(Context& ctx, DrainTask& task);
     void enter_rung(Context& ctx, DrainTask& task);
     void next_rung(Context& ctx, DrainTask& task, std::string why);
+    void on_time(Context& ctx, DrainTask& task);
+    void on_time_before_ladder(Context& ctx, DrainTask& task);
+    void on_deadline(Context& ctx, DrainTask& task);
+    void on_save_time(Context& ctx, DrainTask& task);
+    void on_stop_told(Context& ctx, DrainTask& task);
+    void on_gone(Context& ctx, DrainTask& task);
+    void judge_again(Context& ctx, DrainTask& task);
+    void rearm(DrainTask& task);
+
+    // drain_request.cpp: what is asked of libvirt, and what its answers mean
     void request(Context& ctx, DrainTask& task);
     void request_shutdown(Context& ctx, DrainTask& task);
     void request_destroy(Context& ctx, DrainTask& task);
+    void request_save(Context& ctx, DrainTask& task);
     void submit_save(Context& ctx, DrainTask& task);
+    void look(Context& ctx, DrainTask& task);
     void on_returned(Context& ctx, DrainTask& task, const CallReturned& event);
+    void on_looked(Context& ctx, DrainTask& task, const CallReturned& event);
+    void on_done(Context& ctx, DrainTask& task);
     void on_refused(Context& ctx, DrainTask& task, const CallReturned& event);
-    void on_time(Context& ctx, DrainTask& task);
-    void on_save_time(Context& ctx, DrainTask& task);
-    void on_gone(Context& ctx, DrainTask& task);
-    void judge_again(Context& ctx, DrainTask& task);
-    void finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause);
-    void leave_queues(DrainTask& task);
-    void rearm(DrainTask& task);
+    void on_shutdown_refused(Context& ctx, DrainTask& task, const CallReturned& event,
+                             bool by_agent);
+    void abandon_calls(Context& ctx, DrainTask& task);
+    void count_as_saving(DrainTask& task, bool on);
 
     Uri& uri_of(const DrainTask& task) { return uris_[static_cast<std::size_t>(task.id.uri)]; }
 
     RunRecord record_;
     std::optional<Duration> deadline_override_;
+    bool continued_ = false;
     std::vector<RunGuestRecord> recorded_;
     Phase phase_ = Phase::intent;
-    StoreId intent_ = 0;
-    TimePoint intent_deadline_ = kNever;
+    StoreId intent_ = 0;                    ///< the run's own
+    std::map<StoreId, TimePoint> intents_;  ///< writes waited for, and until when
+    bool store_silent_ = false;             ///< it has kept us waiting in vain once
     std::vector<Uri> uris_;
     std::map<GuestId, DrainTask> tasks_;
     std::size_t pending_ = 0;

@@ -124,6 +124,8 @@ void Fleet::observe(const GuestId& id, const GuestInfo& info) {
     if (found == guests_.end())
         return;
     auto& known = found->second.info;
+    if (is_active(known.state) != is_active(info.state))
+        found->second.last.reset();  // of an earlier start or stop; what told of this one comes
     known.state = info.state;
     known.managed_save = info.managed_save;
     known.saving = info.saving;
