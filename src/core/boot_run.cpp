@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The run as a whole: its URIs, its events, its throttle, its end.
 #include "core/boot_run.hpp"
 
 #include <algorithm>
@@ -7,24 +9,8 @@
 namespace guestd::core {
 namespace {
 
-/// The start event and the start call's reply come on different connections: how long the reply
-/// waits for the event that tells a restore from a cold boot.
-constexpr Duration kStartEventTime = 2s;
-/// After a start whose result is unknown though libvirt answers.
-constexpr Duration kUnknownRetry = 1s;
-
-/// Exponential, capped, and spread by up to a fifth so that guests that failed together do not come
-/// back together. The spread is a function of guest and attempt: the core has no dice.
-Duration backoff(const Retry& retry, unsigned attempt, const Uuid& uuid) {
-    const unsigned doublings = std::min(attempt > 0 ? attempt - 1 : 0, 20U);
-    const auto grown = std::min(retry.max_backoff, Duration{retry.backoff * (1L << doublings)});
-    const auto dice = (std::hash<Uuid>{}(uuid) + attempt * 7919U) % 1000;
-    return grown + grown * static_cast<long>(dice) / 5000;
-}
-
-std::string seconds(Duration time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + "s";
-}
+/// While a call of an earlier run is still under way on a guest.
+constexpr Duration kOtherCallRetry = 1s;
 
 }  // namespace
 
@@ -32,16 +18,16 @@ BootRun::BootRun(RunRecord record, std::vector<GuestId> only)
     : record_(std::move(record)), only_(only.begin(), only.end()) {}
 
 BootRun::BootRun(RunRecord record, std::vector<RunGuestRecord> recorded)
-    : record_(std::move(record)) {
+    : record_(std::move(record)), continued_(true) {
     for (const auto& row : recorded) {
-        recorded_[{row.uri, row.uuid}] = row.outcome;
+        recorded_[{row.uri, row.uuid}] = row;
         recorded_uris_.insert(row.uri);
     }
 }
 
 void BootRun::begin(Context& ctx) {
     uris_.resize(ctx.fleet.uris().size());
-    if (recorded_uris_.empty())
+    if (!continued_)
         ctx.out.emplace_back(StoreRun{.id = ctx.next_store(), .run = record_});
     ctx.out.emplace_back(Notice{.kind = NoticeKind::run_started,
                                 .run = record_.id,
@@ -73,10 +59,10 @@ void BootRun::on_listed(Context& ctx, UriId uri) {
         auto& task = at->second;
         if (task.over() || task.call != 0)
             continue;
-        if (is_active(ctx.fleet.state(task.id)) && task.stage != Stage::settling)
+        if (!is_active(ctx.fleet.state(task.id)))
+            seen_down(ctx, task);
+        else if (task.stage == Stage::waiting || task.stage == Stage::resting)
             came_up(ctx, task);
-        else if (task.stage == Stage::resting && task.next_try == kNever)
-            rest(ctx, task, Duration::zero(), {});
     }
 }
 
@@ -85,72 +71,49 @@ void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
     if (found == tasks_.end() || found->second.over())
         return;
     auto& task = found->second;
-    if (is_start(event.what)) {
-        if (task.stage == Stage::waiting || task.stage == Stage::resting)
-            return came_up(ctx, task);  // somebody else was quicker
-        if (task.stage == Stage::settling)
-            return check_ready(ctx, task);
-    }
-    if (is_stop(event.what) && task.stage == Stage::settling) {
-        if (event.what == Lifecycle::crashed)
-            return finish(ctx, task, Outcome::failed, "it crashed before it was ready");
-        return finish(ctx, task, Outcome::started, "it stopped again before it was ready");
+    switch (task.stage) {
+        case Stage::waiting:
+        case Stage::resting:
+            if (is_start(event.what))  // somebody else may have been quicker
+                look(ctx, task);
+            return;
+        case Stage::settling:
+            if (is_start(event.what))
+                check_ready(ctx, task);
+            else if (is_stop(event.what))
+                look(ctx, task);
+            return;
+        case Stage::watched:
+            if (is_stop(event.what))
+                look(ctx, task);
+            return;
+        case Stage::starting:  // its call tells
+        case Stage::over:
+            return;
     }
 }
 
 void BootRun::on_returned(Context& ctx, const CallReturned& event) {
     const auto found = tasks_.find(event.guest);
-    if (found == tasks_.end() || found->second.over() || found->second.call != event.id)
+    if (found == tasks_.end() || found->second.over())
         return;
     auto& task = found->second;
-    task.call = 0;
+    const bool own = event.id == task.call;
+    if (own)
+        task.call = 0;
+    if (event.id == task.look)
+        task.look = 0;
     const bool active = event.observed && is_active(event.observed->state);
-    if (active || (event.status == CallStatus::done && !event.observed))
+    if (own) {
+        if (active || (event.status == CallStatus::done && !event.observed))
+            return came_up(ctx, task);
+        return start_failed(ctx, task, event);
+    }
+    // Whoever asked: what was read is true.
+    if (active && (task.stage == Stage::waiting || task.stage == Stage::resting))
         return came_up(ctx, task);
-    start_failed(ctx, task, event);
-}
-
-void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& event) {
-    const auto& uri = ctx.uri_text(task.id.uri);
-    if (event.status == CallStatus::unknown) {
-        const bool listed = ctx.fleet.uri(task.id.uri).listed;
-        rest(ctx, task, kUnknownRetry, "the result of its start is unknown");
-        if (!listed) {
-            task.next_try = kNever;  // the next listing tells
-            agenda_.clear(task.id);
-        }
-        return;
-    }
-    if (const auto* entry = ctx.resume.find(uri, task.id.uuid); entry != nullptr) {
-        auto failed = *entry;
-        failed.last_error = event.message;
-        ctx.resume.put(ctx.out, failed);
-    }
-    if (event.status == CallStatus::busy) {
-        rest(ctx, task, task.policy.retry.max_backoff, "its disk lock is held elsewhere");
-        return remark(ctx, record_.id, &task, NoticeKind::guest_held,
-                      "held elsewhere: " + event.message, true);
-    }
-    if (task.attempts >= task.policy.retry.attempts)
-        return finish(ctx, task, Outcome::failed, event.message);
-    rest(ctx, task, backoff(task.policy.retry, task.attempts, task.id.uuid), "its next try");
-    remark(ctx, record_.id, &task, NoticeKind::guest_retrying,
-           "try " + std::to_string(task.attempts) + " of " +
-               std::to_string(task.policy.retry.attempts) + ": " + event.message,
-           true);
-}
-
-void BootRun::rest(Context& ctx, BootTask& task, Duration time, std::string held_for) {
-    leave_stage(task);
-    enter_phase(ctx, record_.id, task, "waiting", held_for);
-    task.held_for = std::move(held_for);
-    task.stage = Stage::resting;
-    task.next_try = ctx.now + time;
-    agenda_.set(task.id, task.next_try);
-}
-
-std::tuple<long, std::uint64_t, GuestId> BootRun::key(const BootTask& task) {
-    return {-static_cast<long>(task.priority), ~(task.had_image ? task.memory.count : 0), task.id};
+    if (event.observed && !active)
+        seen_down(ctx, task);
 }
 
 void BootRun::make_ready(Context& ctx, BootTask& task) {
@@ -170,119 +133,24 @@ void BootRun::make_ready(Context& ctx, BootTask& task) {
 void BootRun::fill(Context& ctx, UriId id) {
     const auto& state = ctx.fleet.uri(id);
     auto& uri = uris_[static_cast<std::size_t>(id)];
+    uri.wake_up = kNever;
     if (!state.listed)
         return;
     const auto limit = uri.policy.max_parallel;
-    while (!uri.ready.empty() && ctx.now >= uri.next_start && (limit == 0 || uri.active < limit) &&
+    while (!uri.ready.empty() && (limit == 0 || uri.active < limit) &&
            ctx.calls.long_calls(id) < state.long_calls) {
+        if (ctx.now < uri.next_start) {
+            uri.wake_up = uri.next_start;
+            return;
+        }
         auto& task = tasks_.at(std::get<GuestId>(*uri.ready.begin()));
         if (ctx.calls.modifying(task.id)) {  // of a run before this one; its return comes
-            rest(ctx, task, kUnknownRetry, "another call to return");
+            rest(ctx, task, kOtherCallRetry, "another call to return");
             continue;
         }
         start(ctx, task);
         uri.next_start = ctx.now + uri.policy.start_delay;
     }
-}
-
-void BootRun::start(Context& ctx, BootTask& task) {
-    leave_stage(task);
-    enter_phase(ctx, record_.id, task, "starting");
-    task.stage = Stage::starting;
-    ++uri_of(task).active;
-    ++task.attempts;
-    if (!task.started)
-        task.started = ctx.now;
-    if (const auto* guest = ctx.fleet.find(task.id))
-        task.had_image = guest->info.managed_save;
-    ctx.out.emplace_back(StoreGuest{record_of(ctx, record_.id, task)});
-    ctx.out.emplace_back(Notice{.kind = NoticeKind::step_started,
-                                .run = record_.id,
-                                .guest = task.id,
-                                .name = task.name,
-                                .what = task.had_image ? "restore" : "start"});
-    task.call = ctx.calls.submit(
-        ctx.out,
-        Call{.guest = task.id, .kind = CallKind::start, .bypass_cache = task.policy.bypass_cache},
-        ctx.now);
-}
-
-/// Confirmed running: whatever comes, it is off the list.
-void BootRun::came_up(Context& ctx, BootTask& task) {
-    const bool ours = task.stage == Stage::starting;
-    ctx.resume.drop(ctx.out, ctx.uri_text(task.id.uri), task.id.uuid);
-    if (!ours && task.attempts == 0)
-        return finish(ctx, task, Outcome::already_running, "started by somebody else");
-    leave_stage(task);
-    enter_phase(ctx, record_.id, task, "settling");
-    task.stage = Stage::settling;
-    ++uri_of(task).active;
-    task.up_since = ctx.now;
-    task.ready_by = ctx.now + task.policy.ready_timeout;
-    task.phase_deadline = task.ready_by;
-    check_ready(ctx, task);
-}
-
-void BootRun::check_ready(Context& ctx, BootTask& task) {
-    if (task.stage != Stage::settling)
-        return;
-    const auto* guest = ctx.fleet.find(task.id);
-    const bool told = guest != nullptr && guest->last && is_start(*guest->last);
-    auto look_again = task.ready_by;
-    bool ready = true;
-    if (!told && ctx.now < task.up_since + kStartEventTime) {
-        ready = false;
-        look_again = std::min(look_again, task.up_since + kStartEventTime);
-    }
-    const bool paused = guest != nullptr && guest->info.state == GuestState::paused;
-    for (const auto& probe : task.policy.ready) {
-        if (paused && task.was_paused)
-            break;  // as it was; it cannot do any more
-        if (probe.kind == ProbeKind::delay && ctx.now < task.up_since + probe.span) {
-            ready = false;
-            look_again = std::min(look_again, task.up_since + probe.span);
-        }
-        if (probe.kind == ProbeKind::agent && guest != nullptr && guest->info.agent_channel &&
-            !guest->info.agent_connected)
-            ready = false;
-    }
-    if (!ready && ctx.now < task.ready_by)
-        return agenda_.set(task.id, look_again);
-
-    const bool cold = told && guest->last != Lifecycle::restored;
-    std::string cause;
-    if (!ready)
-        cause = "not ready within " + seconds(task.policy.ready_timeout);
-    if (task.had_image && cold)
-        cause = "its saved image was not used: it booted cold";
-    if (!task.had_image && task.expect_restore)
-        cause = "it had been saved, but its image is gone: it booted cold";
-    if (!ready && task.policy.on_ready_timeout == OnReadyTimeout::fail)
-        return finish(ctx, task, Outcome::failed, "it runs, but was " + cause);
-    finish(ctx, task, task.had_image && !cold ? Outcome::restored : Outcome::started, cause);
-}
-
-void BootRun::finish(Context& ctx, BootTask& task, Outcome outcome, std::string cause) {
-    leave_stage(task);
-    task.stage = Stage::over;
-    conclude(ctx, record_.id, task, outcome, std::move(cause));
-    agenda_.clear(task.id);
-    --pending_;
-    const bool failed = outcome == Outcome::failed || outcome == Outcome::gone;
-    for (const auto& [id, hard] : task.dependents) {
-        auto& next = tasks_.at(id);
-        if (hard && failed && next.dead_need.empty())
-            next.dead_need = task.name + ", which failed";
-        if (next.missing > 0 && --next.missing == 0)
-            make_ready(ctx, next);
-    }
-}
-
-void BootRun::leave_stage(BootTask& task) {
-    auto& uri = uri_of(task);
-    uri.ready.erase(key(task));
-    if (task.stage == Stage::starting || task.stage == Stage::settling)
-        --uri.active;
 }
 
 void BootRun::advance(Context& ctx) {
@@ -294,6 +162,8 @@ void BootRun::advance(Context& ctx) {
             check_ready(ctx, task);
         else if (task.stage == Stage::resting)
             make_ready(ctx, task);
+        else if (task.stage == Stage::watched)
+            watch(ctx, task);
     }
     for (std::size_t i = 0; i < uris_.size(); ++i)
         if (uris_[i].seeded)
@@ -330,11 +200,15 @@ void BootRun::stop(Context& ctx, RunState state, const std::string& why) {
     conclude_run(ctx, record_, state, why);
 }
 
+bool BootRun::minds(const GuestId& id) const {
+    const auto found = tasks_.find(id);
+    return found != tasks_.end() && !found->second.over();
+}
+
 TimePoint BootRun::next_deadline() const {
     auto next = agenda_.next();
     for (const auto& uri : uris_)
-        if (!uri.ready.empty() && uri.policy.start_delay > Duration::zero())
-            next = std::min(next, uri.next_start);
+        next = std::min(next, uri.wake_up);
     return next;
 }
 

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who starts: resume list, autostart, "always"; minus "never". Each once, whatever reasons it has.
+// A continued run starts what it had recorded and not yet brought up, and what is on the list.
 #include <algorithm>
 #include <utility>
 
 #include "core/boot_run.hpp"
 
 namespace guestd::core {
+namespace {
+
+/// Recorded with an outcome and no end: it had come up, and was not known to be ready.
+bool was_up(const RunGuestRecord& row) {
+    return row.outcome != Outcome::pending && !row.ended;
+}
+bool is_open(const RunGuestRecord& row) {
+    return row.outcome == Outcome::pending || was_up(row);
+}
+
+}  // namespace
 
 void BootRun::seed(Context& ctx, UriId id) {
     auto& uri = uris_[static_cast<std::size_t>(id)];
@@ -21,15 +33,14 @@ void BootRun::seed(Context& ctx, UriId id) {
     for (const auto& entry : ctx.resume.of_uri(ctx.uri_text(id)))
         if (ctx.fleet.find(GuestId{id, entry.uuid}) == nullptr)
             settle_entry_without_guest(ctx, id, entry);
+    settle_recorded_without_guest(ctx, id);
+    store_rows(ctx);
     arrange(ctx, ids, nodes);
 }
 
-bool BootRun::recorded_before(const Context& ctx, UriId uri, const Uuid& uuid) const {
-    const auto& text = ctx.uri_text(uri);
-    if (!recorded_uris_.contains(text))
-        return false;
-    const auto found = recorded_.find({text, uuid});
-    return found == recorded_.end() || found->second != Outcome::pending;
+const RunGuestRecord* BootRun::recorded(const Context& ctx, const GuestId& id) const {
+    const auto found = recorded_.find({ctx.uri_text(id.uri), id.uuid});
+    return found == recorded_.end() ? nullptr : &found->second;
 }
 
 bool BootRun::chosen(const Context& ctx, const Guest& guest, const StartPolicy& policy,
@@ -38,9 +49,13 @@ bool BootRun::chosen(const Context& ctx, const Guest& guest, const StartPolicy& 
         return only_.contains(guest.id);
     if (!selected(record_.selection, guest.info.name))
         return false;
-    if (recorded_before(ctx, guest.id.uri, guest.id.uuid))
-        return false;
-    if (entry != nullptr || !record_.selection.empty())
+    if (const auto* row = recorded(ctx, guest.id))
+        return is_open(*row);
+    if (entry != nullptr)
+        return true;
+    if (recorded_uris_.contains(ctx.uri_text(guest.id.uri)))
+        return false;  // it had no reason when the run began; that it has one now is no boot
+    if (!record_.selection.empty())
         return true;
     if (is_active(guest.info.state))
         return false;  // runs, and nobody asked for it
@@ -61,28 +76,55 @@ void BootRun::consider(Context& ctx, const Guest& guest, std::vector<GuestId>& i
     task.had_image = guest.info.managed_save;
     task.was_paused = entry != nullptr && entry->was_paused;
     task.expect_restore = entry != nullptr && entry->expect_restore;
-
-    if (is_active(guest.info.state) && !ctx.calls.modifying(guest.id)) {
-        ctx.resume.drop(ctx.out, ctx.uri_text(guest.id.uri), guest.id.uuid);
-        return finish(ctx, task, Outcome::already_running, {});
-    }
-    const bool by_name = !record_.selection.empty();
-    if (task.policy.policy == StartChoice::never && !by_name) {
-        ctx.resume.drop(ctx.out, ctx.uri_text(guest.id.uri), guest.id.uuid);
-        return finish(ctx, task, Outcome::skipped, "start.policy is \"never\"");
-    }
-    if (entry != nullptr && !task.policy.resume && !guest.info.autostart && !by_name &&
-        only_.empty()) {
-        ctx.resume.drop(ctx.out, ctx.uri_text(guest.id.uri), guest.id.uuid);
-        return finish(ctx, task, Outcome::skipped, "resume is off");
-    }
+    if (settled_at_once(ctx, task, guest, entry))
+        return;
     ids.push_back(guest.id);
     nodes.push_back({guest.info.name, std::move(policy.after), std::move(policy.requires_)});
 }
 
+/// True when there is nothing to start. A guest that came up in an earlier life goes on to settle.
+bool BootRun::settled_at_once(Context& ctx, BootTask& task, const Guest& guest,
+                              const ResumeEntry* entry) {
+    const bool active = is_active(guest.info.state) && !ctx.calls.find(guest.id, CallKind::start);
+    if (const auto* row = recorded(ctx, guest.id); row != nullptr && row->started)
+        return take_up(ctx, task, *row, active);
+    if (active && !only_.empty()) {
+        watch(ctx, task);
+        return true;
+    }
+    const auto settle = [&](Outcome outcome, std::string cause) {
+        ctx.resume.drop(ctx.out, ctx.uri_text(guest.id.uri), guest.id.uuid);
+        finish(ctx, task, outcome, std::move(cause));
+        return true;
+    };
+    if (active)
+        return settle(Outcome::already_running, {});
+    if (!record_.selection.empty() || !only_.empty())
+        return false;  // asked for by name
+    if (task.policy.policy == StartChoice::never)
+        return settle(Outcome::skipped, "start.policy is \"never\"");
+    if (entry != nullptr && !task.policy.resume && !guest.info.autostart)
+        return settle(Outcome::skipped, "resume is off");
+    return false;
+}
+
+/// An earlier life had called its start. True when that is all there was to do.
+bool BootRun::take_up(Context& ctx, BootTask& task, const RunGuestRecord& row, bool active) {
+    task.started = row.started;
+    task.attempts = 1;
+    task.was_up = active;
+    task.had_image = task.had_image || row.outcome == Outcome::restored;
+    if (active || !was_up(row))
+        return false;
+    finish(ctx, task, row.outcome, "it stopped again before it was ready");
+    return true;
+}
+
 void BootRun::settle_entry_without_guest(Context& ctx, UriId uri, const ResumeEntry& entry) {
     const GuestId id{uri, entry.uuid};
-    if (!selected(record_.selection, entry.name) || (!only_.empty() && !only_.contains(id)))
+    const auto* row = recorded(ctx, id);
+    if (!selected(record_.selection, entry.name) || (!only_.empty() && !only_.contains(id)) ||
+        (row != nullptr && !is_open(*row)))
         return;
     auto& task = add(ctx, id, entry.name);
     if (entry.transient) {
@@ -98,6 +140,16 @@ void BootRun::settle_entry_without_guest(Context& ctx, UriId uri, const ResumeEn
            "again, or forgotten (guestctl resume-list --forget)");
 }
 
+void BootRun::settle_recorded_without_guest(Context& ctx, UriId uri) {
+    for (const auto& [key, row] : recorded_) {
+        const GuestId id{uri, row.uuid};
+        if (row.uri != ctx.uri_text(uri) || !is_open(row) || tasks_.contains(id))
+            continue;
+        finish(ctx, add(ctx, id, row.name), was_up(row) ? row.outcome : Outcome::gone,
+               "libvirt does not know this guest any more");
+    }
+}
+
 BootTask& BootRun::add(Context& ctx, const GuestId& id, std::string name) {
     BootTask task;
     task.id = id;
@@ -105,9 +157,28 @@ BootTask& BootRun::add(Context& ctx, const GuestId& id, std::string name) {
     task.since = ctx.now;
     task.next_try = ctx.now;
     ++pending_;
-    auto& placed = tasks_.insert_or_assign(id, std::move(task)).first->second;
-    ctx.out.emplace_back(StoreGuest{record_of(ctx, record_.id, placed)});
-    return placed;
+    return tasks_.insert_or_assign(id, std::move(task)).first->second;
+}
+
+/// All rows at once: a run that is continued tells by them which URIs it had looked at, and must
+/// not find half of one.
+void BootRun::store_rows(Context& ctx) {
+    auto rows = recorded_;
+    for (const auto& [id, task] : tasks_)
+        rows[{ctx.uri_text(id.uri), id.uuid}] = row_of(ctx, task);
+    StoreRun store{.id = 0, .run = record_};
+    for (auto& [key, row] : rows)
+        store.guests.push_back(std::move(row));
+    ctx.out.emplace_back(std::move(store));
+}
+
+RunGuestRecord BootRun::row_of(const Context& ctx, const BootTask& task) const {
+    if (task.over())
+        return record_of(ctx, record_.id, task, task.since);
+    auto row = record_of(ctx, record_.id, task);
+    if (task.stage == Stage::settling)
+        row.outcome = task.had_image ? Outcome::restored : Outcome::started;
+    return row;
 }
 
 void BootRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
@@ -122,8 +193,13 @@ void BootRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
         for (const auto& edge : order.needed_by[i])
             task.dependents.push_back({ids[edge.to], edge.hard});
     }
-    for (const auto& id : ids)
-        make_ready(ctx, tasks_.at(id));
+    for (const auto& id : ids) {
+        auto& task = tasks_.at(id);
+        if (task.was_up)
+            came_up(ctx, task);
+        else
+            make_ready(ctx, task);
+    }
 }
 
 }  // namespace guestd::core

@@ -36,11 +36,13 @@ public:
     StoreId last_store_ = 0;
 
 private:
-    void take_in(Context& ctx, const Event& event);
+    void take_in(const Event& event);
     void request(Context& ctx, const RunRequested& event);
     void cancel(Context& ctx, RunId run);
     void begin_boot(Context& ctx, RunRecord record, std::vector<GuestId> only);
-    void drop_entry_of_started(Context& ctx, const GuestChanged& event);
+    void settle_entries(Context& ctx, const Event& event, std::optional<CallKind> returned);
+    void settle_entry(Context& ctx, const GuestId& id);
+    bool entries_are_kept() const;
     void retire_runs();
     RunRecord new_run(const Context& ctx, RunKind kind, Trigger trigger);
 };
@@ -83,14 +85,13 @@ void Machine::Impl::begin_boot(Context& ctx, RunRecord record, std::vector<Guest
     boot_->begin(ctx);
 }
 
-void Machine::Impl::take_in(Context& ctx, const Event& event) {
+void Machine::Impl::take_in(const Event& event) {
     if (const auto* listed = std::get_if<InventoryListed>(&event)) {
         fleet_.apply(*listed);
     } else if (const auto* lost = std::get_if<UriLost>(&event)) {
         fleet_.apply(*lost);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         fleet_.apply(*changed);
-        drop_entry_of_started(ctx, *changed);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         fleet_.apply(*agent);
     } else if (const auto* returned = std::get_if<CallReturned>(&event)) {
@@ -101,33 +102,62 @@ void Machine::Impl::take_in(Context& ctx, const Event& event) {
     }
 }
 
-/// An entry of a guest that somebody else has started is settled, too.
-void Machine::Impl::drop_entry_of_started(Context& ctx, const GuestChanged& event) {
-    if (drain_ || boot_ || !is_start(event.what))
+/// While a drain writes entries, and once guests are only up until the host is down.
+bool Machine::Impl::entries_are_kept() const {
+    return drain_ || (last_run_ && last_run_->kind == RunKind::drain &&
+                      last_run_->state == RunState::finished && host_goes_down(last_run_->trigger));
+}
+
+/// An entry is settled as well when its guest was started by somebody else, or by a run that is
+/// over. An event is only the reason to look.
+void Machine::Impl::settle_entries(Context& ctx, const Event& event,
+                                   std::optional<CallKind> returned) {
+    if (entries_are_kept())
         return;
-    resume_.drop(ctx.out, ctx.uri_text(event.guest.uri), event.guest.uuid);
+    if (const auto* listed = std::get_if<InventoryListed>(&event)) {
+        for (const auto& guest : listed->guests)
+            if (is_active(guest.state))
+                settle_entry(ctx, GuestId{listed->uri, guest.uuid});
+    } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
+        const auto& id = changed->guest;
+        if (is_start(changed->what) && resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
+            !(boot_ && boot_->minds(id)) && !calls_.find(id, CallKind::probe))
+            calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now);
+    } else if (const auto* call = std::get_if<CallReturned>(&event)) {
+        const bool tells = returned == CallKind::start || returned == CallKind::probe;
+        if (tells && call->observed && is_active(call->observed->state))
+            settle_entry(ctx, call->guest);
+    }
+}
+
+void Machine::Impl::settle_entry(Context& ctx, const GuestId& id) {
+    if (!boot_ || !boot_->minds(id))
+        resume_.drop(ctx.out, ctx.uri_text(id.uri), id.uuid);
 }
 
 void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
-    auto ctx = context(out, now);
-    if (const auto* returned = std::get_if<CallReturned>(&event))
-        if (!calls_.finish(returned->id))
+    std::optional<CallKind> returned;
+    if (const auto* call = std::get_if<CallReturned>(&event)) {
+        const auto known = calls_.finish(call->id);
+        if (!known)
             return;  // abandoned: whatever it says is history
-    take_in(ctx, event);
-    // A replaced policy is what the rest of this step must see.
-    auto fresh = context(out, now);
+        returned = known->kind;
+    }
+    take_in(event);
+    auto ctx = context(out, now);  // with the policy that may just have come
     if (const auto* requested = std::get_if<RunRequested>(&event))
-        request(fresh, *requested);
+        request(ctx, *requested);
     else if (const auto* cancelled = std::get_if<CancelRequested>(&event))
-        cancel(fresh, cancelled->run);
+        cancel(ctx, cancelled->run);
     else if (drain_)
-        drain_->handle(fresh, event);
+        drain_->handle(ctx, event);
     else if (boot_)
-        boot_->handle(fresh, event);
+        boot_->handle(ctx, event);
+    settle_entries(ctx, event, returned);
     if (drain_)
-        drain_->advance(fresh);
+        drain_->advance(ctx);
     if (boot_)
-        boot_->advance(fresh);
+        boot_->advance(ctx);
     retire_runs();
 }
 
@@ -158,7 +188,7 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
         boot_.reset();
     }
     if (drain_) {
-        drain_->cancel(ctx);
+        drain_->hand_over(ctx);
         last_run_ = drain_->record();
     }
     drain_ = std::make_unique<DrainRun>(std::move(record), event.deadline);
@@ -170,14 +200,15 @@ void Machine::Impl::cancel(Context& ctx, RunId run) {
         boot_->stop(ctx, RunState::cancelled, "cancelled");
     if (!drain_ || (run != 0 && run != drain_->record().id))
         return;
-    std::vector<GuestId> stopped;
-    for (const auto& guest : drain_->guests())
-        if (guest.outcome == Outcome::saved || guest.outcome == Outcome::shut_down ||
-            guest.outcome == Outcome::destroyed)
-            stopped.push_back(guest.guest);
+    auto touched = drain_->touched();
     drain_->cancel(ctx);
-    if (!stopped.empty())
-        begin_boot(ctx, new_run(ctx, RunKind::boot, Trigger::manual), std::move(stopped));
+    if (touched.empty())
+        return;
+    auto record = new_run(ctx, RunKind::boot, Trigger::manual);
+    // By name as well, so that a later life of guestd can go on with exactly these.
+    for (const auto& id : touched)
+        record.selection.push_back(glob_escape(fleet_.name_of(id)));
+    begin_boot(ctx, std::move(record), std::move(touched));
 }
 
 Machine::Machine(std::string boot_id, std::vector<std::string> uris,
@@ -245,7 +276,9 @@ std::vector<Machine::UriView> Machine::uris() const {
 }
 
 std::optional<std::string> Machine::refusal(const RunRequested& request) const {
-    if (impl_->drain_)
+    // The host goes down, whoever else wanted what: that drain takes over.
+    const bool takes_over = request.kind == RunKind::drain && host_goes_down(request.trigger);
+    if (impl_->drain_ && !(takes_over && !host_goes_down(impl_->drain_->record().trigger)))
         return "drain run " + std::to_string(impl_->drain_->record().id) + " is under way";
     if (request.kind == RunKind::boot && impl_->boot_)
         return "boot run " + std::to_string(impl_->boot_->record().id) + " is under way";

@@ -138,6 +138,16 @@ bool glob_matches(const std::string& pattern, const std::string& name) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
 
+std::string glob_escape(const std::string& name) {
+    std::string pattern;
+    for (const char c : name) {
+        if (c == '*' || c == '?' || c == '[' || c == '\\')
+            pattern += '\\';
+        pattern += c;
+    }
+    return pattern;
+}
+
 bool selected(const std::vector<std::string>& patterns, const std::string& name) {
     return patterns.empty() || std::ranges::any_of(patterns, [&](const auto& pattern) {
                return pattern == name || glob_matches(pattern, name);

@@ -37,6 +37,8 @@ Order build_order(std::span<const OrderNode> nodes);
 
 /// fnmatch(3) over the whole name: *, ?, [a-z]. Never fails; a broken pattern matches itself only.
 bool glob_matches(const std::string& pattern, const std::string& name);
+/// A pattern that matches this name and no other.
+std::string glob_escape(const std::string& name);
 /// No pattern at all selects everything.
 bool selected(const std::vector<std::string>& patterns, const std::string& name);
 
