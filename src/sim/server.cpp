@@ -163,16 +163,19 @@ bool World::wait_for_job(Guest& guest, const Handle& call) {
     return true;
 }
 
-void World::end_job(Guest& guest) {
+World::Handle World::end_job(Guest& guest) {
     guest.job = Job::none;
-    guest.job_call.reset();
+    return std::exchange(guest.job_call, nullptr);
+}
+
+void World::wake_waiting(Guest& guest) {
     if (guest.waiting.empty())
         return;
     const auto next = guest.waiting.front();
     guest.waiting.pop_front();
     carry_out(next);
     if (guest.job == Job::none && !guest.waiting.empty())
-        end_job(guest);
+        wake_waiting(guest);
 }
 
 void World::do_start(Guest& guest, const Handle& call) {
@@ -195,9 +198,10 @@ void World::do_start(Guest& guest, const Handle& call) {
         auto& started = this->guest(id);
         if (started.job_call != call)
             return;
+        end_job(started);
         come_up(started, restore ? Lifecycle::restored : Lifecycle::booted);
         reply(call, CallStatus::done);
-        end_job(started);
+        wake_waiting(started);
     };
     if (!restore)
         return as_daemon(guest.id.uri, guest.model.start_time, up);
@@ -247,6 +251,7 @@ void World::do_save(Guest& guest, const Handle& call) {
         auto& saved = this->guest(id);
         if (saved.job_call != call)
             return;
+        end_job(saved);
         if (saved.model.save_breaks) {
             undo_save(saved);
             reply(call, CallStatus::refused, "no space left on device");
@@ -257,7 +262,7 @@ void World::do_save(Guest& guest, const Handle& call) {
             off(saved, Lifecycle::saved);
             reply(call, CallStatus::done, {}, bytes);
         }
-        end_job(saved);
+        wake_waiting(saved);
     };
     uri(guest.id).disk.begin(guest.id, bytes,
                              [this, id = guest.id, done] { as_daemon(id.uri, {}, done); });
@@ -267,10 +272,11 @@ void World::do_abort(Guest& guest, const Handle& call) {
     if (guest.job != Job::save)
         return reply(call, CallStatus::refused, "no job is active on the domain");
     uri(guest.id).disk.abort(guest.id);
+    const auto save = end_job(guest);
     undo_save(guest);
     reply(call, CallStatus::done);
-    reply(guest.job_call, CallStatus::aborted, "operation aborted");
-    end_job(guest);
+    reply(save, CallStatus::aborted, "operation aborted");
+    wake_waiting(guest);
 }
 
 void World::do_destroy(Guest& guest, const Handle& call) {
@@ -281,18 +287,17 @@ void World::do_destroy(Guest& guest, const Handle& call) {
     const auto time = dies ? kDeathTime : forced ? kForcedTime : kGracefulTime;
     as_daemon(guest.id.uri, time, [this, id = guest.id, call, dies] {
         auto& target = this->guest(id);
-        const auto job = std::exchange(target.job_call, nullptr);
-        if (!is_active(target.truth.state) || !dies) {
-            target.job_call = job;
-            const bool gone = !is_active(target.truth.state);
-            return reply(call, CallStatus::refused, gone ? "domain is not running" : "busy");
-        }
+        if (!is_active(target.truth.state))
+            return reply(call, CallStatus::refused, "domain is not running");
+        if (!dies)
+            return reply(call, CallStatus::refused, "busy");
         uri(id).disk.abort(id);
+        const auto job = end_job(target);
         off(target, Lifecycle::destroyed);
         reply(call, CallStatus::done);
         if (job)
             reply(job, CallStatus::refused, "domain is no longer running");
-        end_job(target);
+        wake_waiting(target);
     });
 }
 

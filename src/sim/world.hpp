@@ -148,7 +148,8 @@ private:
     void do_abort(Guest& guest, const Handle& call);
     void do_destroy(Guest& guest, const Handle& call);
     void do_change(Guest& guest, const Handle& call, GuestState from, Lifecycle what);
-    void end_job(Guest& guest);
+    Handle end_job(Guest& guest);
+    void wake_waiting(Guest& guest);
     void undo_save(Guest& guest);
 
     // guest.cpp: guests by themselves

@@ -77,7 +77,7 @@ void Host::boot() {
 
 void Host::finish() {
     EXPECT_TRUE(driver().run_to_end(now() + kForever)) << transcript();
-    run_for(100ms);  // what the store still has to write
+    run_for(store.latency + 100ms);  // what the store still has to write
 }
 
 const RunGuestRecord* Host::row(const GuestId& guest) const {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Issue 3, point 6: guests in odd states, each with its rule.
+#include "core_host.hpp"
+
+namespace guestd::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using enum CallKind;
+
+struct Odd : ::testing::Test {
+    Host host;
+};
+
+TEST_F(Odd, a_paused_guest_is_saved_and_its_entry_says_paused) {
+    const auto web = host.add("web", in_state(GuestState::paused));
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::saved);
+    EXPECT_THAT(host.asked(web), ElementsAre(save));
+    EXPECT_TRUE(host.entry(web)->was_paused);
+}
+
+TEST_F(Odd, paused_resume_wakes_it_up_and_asks_it) {
+    const auto web = host.add("web", in_state(GuestState::paused));
+    host.policy->guests.stop.paused = PausedRule::resume;
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre(resume, shutdown_acpi));
+}
+
+TEST_F(Odd, paused_destroy_and_paused_leave) {
+    const auto web = host.add("web", in_state(GuestState::paused));
+    const auto app = host.add("app", in_state(GuestState::paused));
+    host.policy->of("web").stop.paused = PausedRule::destroy;
+    host.policy->of("app").stop.paused = PausedRule::leave;
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_EQ(host.outcome(app), Outcome::left_running);
+    EXPECT_THAT(host.asked(app), ElementsAre());
+}
+
+TEST_F(Odd, a_transient_guest_is_asked_and_never_saved) {
+    auto model = deaf();
+    model.persistent = false;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.stop = {save_for(1min), shutdown_for(20s), destroy_step()};
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_THAT(host.asked(web), ElementsAre(shutdown_acpi, shutdown_acpi, destroy_graceful));
+    EXPECT_TRUE(host.entry(web)->transient);
+}
+
+TEST_F(Odd, transient_destroy_and_transient_leave) {
+    GuestModel model;
+    model.persistent = false;
+    const auto web = host.add("web", model);
+    const auto app = host.add("app", model);
+    host.policy->of("web").stop.transient = TransientRule::destroy;
+    host.policy->of("app").stop.transient = TransientRule::leave;
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_EQ(host.outcome(app), Outcome::left_running);
+}
+
+TEST_F(Odd, a_sleeping_guest_is_woken_up_first) {
+    const auto web = host.add("web", in_state(GuestState::pmsuspended));
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre(wake, shutdown_acpi));
+}
+
+TEST_F(Odd, a_crashed_guest_is_destroyed) {
+    const auto web = host.add("web", in_state(GuestState::crashed));
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_THAT(host.asked(web), ElementsAre(destroy_graceful));
+}
+
+TEST_F(Odd, a_guest_that_goes_down_already_is_waited_for) {
+    auto model = obeys_after(1s);
+    model.flush = 40s;
+    const auto web = host.add("web", model);
+    host.booted_before();
+    host.start();
+    host.driver().send(RunRequested{RunKind::drain, Trigger::manual, {}, {}});
+    host.run_for(20s);  // in the middle of its flush
+    ASSERT_EQ(host.truth(web).state, GuestState::shutting_down);
+    host.policy->guests.stop.stop = {shutdown_for(5s), destroy_step()};
+    host.drain({RunKind::drain, Trigger::poweroff, {}, {}});
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre(shutdown_acpi)) << "never asked again";
+}
+
+TEST_F(Odd, on_poweroff_restart_is_saved_after_its_time) {
+    GuestModel model;
+    model.restarts_on_poweroff = true;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.stop = {shutdown_for(30s), save_for(1min), destroy_step()};
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::saved);
+}
+
+TEST_F(Odd, a_guest_that_crashes_while_stopping_failed) {
+    GuestModel model;
+    model.crashes_when_stopping = true;
+    const auto web = host.add("web", model);
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::failed);
+    EXPECT_THAT(host.cause(web), HasSubstr("crashed"));
+    EXPECT_FALSE(host.last_run().clean);
+    EXPECT_TRUE(host.on_list(web));
+}
+
+TEST_F(Odd, a_guest_that_stopped_by_itself_is_a_success) {
+    const auto web = host.add("web", deaf());
+    host.world.at(TimePoint{15s}, [&] { host.world.stop_by_hand(web); });
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_TRUE(host.last_run().clean);
+}
+
+TEST_F(Odd, somebodys_save_under_way_is_adopted_not_doubled) {
+    GuestModel model;
+    model.memory = Bytes{30ULL << 30};
+    const auto web = host.add("web", model);
+    host.booted_before();
+    host.start();
+    host.world.submit(Call{.id = 900, .guest = web, .kind = save});
+    host.run_for(2s);
+    host.driver().kill_guestd();  // whatever it knew of that
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::saved);
+    EXPECT_THAT(host.asked(web), ElementsAre(save));
+    EXPECT_FALSE(host.entry(web)->was_paused) << "it is paused by its save only";
+}
+
+TEST_F(Odd, a_guest_that_is_being_started_by_a_boot_run_is_drained_when_it_is_up) {
+    auto model = stopped();
+    model.start_time = 20s;
+    const auto web = host.add("web", model);
+    host.list(web);
+    host.start();
+    host.run_for(1s);
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ::testing::Contains(shutdown_acpi));
+    EXPECT_GE(host.truth(web).asked[1].at - host.truth(web).asked[0].at, 20s)
+        << "not beside the start call";
+    EXPECT_TRUE(host.on_list(web));
+}
+
+TEST_F(Odd, a_start_that_fails_during_a_drain_keeps_its_entry_as_it_was) {
+    auto model = stopped();
+    model.start_time = 20s;
+    const auto web = host.add("web", model);
+    host.list(web, ResumeEntry{.was_paused = true, .expect_restore = true});
+    host.start();
+    host.run_for(1s);
+    host.world.model(web).unkillable = true;
+    host.driver().send(RunRequested{RunKind::drain, Trigger::manual, {}, {}});
+    host.world.kill_daemon(host.uri, host.now() + 5s, host.now() + 6s);
+    host.finish();
+    EXPECT_EQ(host.outcome(web), Outcome::skipped);
+    ASSERT_TRUE(host.on_list(web));
+    EXPECT_TRUE(host.entry(web)->was_paused);
+    EXPECT_TRUE(host.entry(web)->expect_restore);
+}
+
+TEST_F(Odd, names_are_only_names) {
+    const std::string evil = "<b>a b'\"\n[x]*" + std::string(200, 'n');
+    const auto web = host.add(evil, obeys_after(1s));
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_EQ(host.entry(web)->name, evil);
+}
+
+}  // namespace
+}  // namespace guestd::testing
