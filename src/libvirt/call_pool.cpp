@@ -44,6 +44,20 @@ bool CallPool::abandon(CallId id) {
     return true;
 }
 
+void CallPool::fail_unreached(const std::string& reason) {
+    const std::lock_guard lock{mutex_};
+    fail_waiting(reason);
+    std::erase_if(workers_, [&](const WorkerPtr& worker) {
+        if (!worker->call || worker->reached) {
+            return false;
+        }
+        fail_call(*worker->call, reason);
+        worker->given_up = true;
+        ++given_up_;
+        return true;
+    });
+}
+
 bool CallPool::relieve() {
     const std::lock_guard lock{mutex_};
     hire();
@@ -85,7 +99,7 @@ void CallPool::hire() {
             workers_.pop_back();
             --idle_;
             if (workers_.empty()) {
-                fail_waiting();
+                fail_waiting("the system gives no more threads");
             }
             return;
         }
@@ -97,9 +111,9 @@ void CallPool::fail_call(const Call& call, const std::string& reason) {
         .id = call.id, .guest = call.guest, .status = CallStatus::unknown, .message = reason});
 }
 
-void CallPool::fail_waiting() {
+void CallPool::fail_waiting(const std::string& reason) {
     for (const auto& call : std::exchange(queue_, {})) {
-        fail_call(call, "the system gives no more threads");
+        fail_call(call, reason);
     }
 }
 
@@ -130,13 +144,15 @@ bool CallPool::take(const WorkerPtr& worker, Call& call) {
     call = std::move(queue_.front());
     queue_.pop_front();
     worker->call = call;
+    worker->reached = false;
     worker->since = std::chrono::steady_clock::now();
     return true;
 }
 
 void CallPool::run(const WorkerPtr& worker, const Call& call) {
     context_->around(call, true);
-    auto carried = carry_out(*context_, worker->connection, call);
+    auto carried =
+        carry_out(*context_, worker->connection, call, [this, &worker] { return reach(worker); });
     context_->around(call, false);
     for (int reading = 0; reading < kReadings && is_wanted(worker); ++reading) {
         if (!carried.result.observed || reading == kReadings - 1) {
@@ -149,6 +165,12 @@ void CallPool::run(const WorkerPtr& worker, const Call& call) {
         }
         read_again(*context_, worker->connection, carried);
     }
+}
+
+bool CallPool::reach(const WorkerPtr& worker) {
+    const std::lock_guard lock{mutex_};
+    worker->reached = true;
+    return !worker->given_up && !stopping_;
 }
 
 bool CallPool::is_wanted(const WorkerPtr& worker) const {

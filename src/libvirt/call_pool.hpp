@@ -37,6 +37,9 @@ public:
     void submit(const Call& call);
     /// Does not block. False when the call is not (or no longer) here.
     bool abandon(CallId id);
+    /// The URI is lost: what has not reached libvirt returns as unknown now. The rest returns when
+    /// its own connection breaks.
+    void fail_unreached(const std::string& reason);
     /// Takes on workers for what waits behind slow calls. True while anything waits.
     bool relieve();
     /// No call is begun any more; idle workers end.
@@ -55,6 +58,7 @@ private:
         Connection connection;  ///< of the worker's thread alone
         std::optional<Call> call;
         std::chrono::steady_clock::time_point since{};
+        bool reached = false;  ///< its call may have been asked for
         bool given_up = false;
     };
     using WorkerPtr = std::shared_ptr<Worker>;
@@ -63,11 +67,13 @@ private:
     bool take(const WorkerPtr& worker, Call& call);
     void run(const WorkerPtr& worker, const Call& call);
     bool finish(const WorkerPtr& worker);
+    /// The call's guest is found: from here on it may be changed. False when it must not be.
+    bool reach(const WorkerPtr& worker);
     bool is_wanted(const WorkerPtr& worker) const;
     void hire();
     bool may_hire() const;
     void fail_call(const Call& call, const std::string& reason);
-    void fail_waiting();
+    void fail_waiting(const std::string& reason);
 
     const std::shared_ptr<UriContext> context_;
     const char* const name_;

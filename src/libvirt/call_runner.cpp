@@ -177,7 +177,8 @@ void not_found(const Fault& fault, virConnectPtr handle, CallReturned& result) {
 
 }  // namespace
 
-Carried carry_out(const UriContext& context, Connection& connection, const Call& call) {
+Carried carry_out(const UriContext& context, Connection& connection, const Call& call,
+                  const std::function<bool()>& may_act) {
     Carried carried{{.id = call.id, .guest = call.guest}, context.outlet.mark(call.guest.uuid)};
     auto& result = carried.result;
     virConnectPtr handle = nullptr;
@@ -188,6 +189,10 @@ Carried carry_out(const UriContext& context, Connection& connection, const Call&
     }
     if (!domain) {
         not_found(fault, handle, result);
+        return carried;
+    }
+    if (!may_act()) {
+        result.status = CallStatus::unknown;
         return carried;
     }
     auto depth = reading_after(call.kind);

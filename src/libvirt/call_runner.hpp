@@ -3,20 +3,26 @@
 
 /// One call of the core, carried out.
 
+#include <functional>
+
 #include "libvirt/connection.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/observe.hpp"
 
 namespace guestd::libvirt {
 
-/// Blocks for as long as libvirt takes. Always returns a result; `place` is the guest's place in
-/// the stream of events from just before its state was re-read.
+/// What came of a call; `place` is the guest's place in the stream of events from just before its
+/// state was re-read.
 struct Carried {
     CallReturned result;
     Outlet::Mark place;
     Depth depth = Depth::state;  ///< of the reading
 };
-Carried carry_out(const UriContext& context, Connection& connection, const Call& call);
+/// Blocks for as long as libvirt takes, and always returns a result. `may_act` is asked once the
+/// guest is found, before anything is done to it: connecting may have taken so long that nobody
+/// wants the call any more.
+Carried carry_out(const UriContext& context, Connection& connection, const Call& call,
+                  const std::function<bool()>& may_act);
 
 /// Reads the guest's state again after Outlet::post() refused the first reading.
 void read_again(const UriContext& context, Connection& connection, Carried& carried);

@@ -22,9 +22,6 @@ inline constexpr unsigned kUrgentWorkers = 3;
 /// Threads per pool that may be stuck in libvirt, given up, and replaced all the same. With 15
 /// workers and these, one of libvirtd's 20 is still left for an abort.
 inline constexpr unsigned kMaxGivenUp = 4;
-/// An urgent call that lasts longer (a graceful destroy takes up to 15 s, a guest with a stuck
-/// monitor for ever) no longer keeps those behind it from getting a worker.
-inline constexpr Duration kUrgentIsSlow = std::chrono::seconds{2};
 /// A worker without work closes its connection after this: an idle daemon holds one per URI.
 inline constexpr Duration kIdleTime = std::chrono::seconds{30};
 /// How often the progress of saves is read: each reading occupies a worker of libvirtd.

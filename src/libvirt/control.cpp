@@ -26,9 +26,11 @@ constexpr unsigned long kXmlWaits = 11'000'000;
 }  // namespace
 
 Control::Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPool> urgent,
-                 std::shared_ptr<SaveMonitor> saves, Settings settings)
+                 std::shared_ptr<CallPool> longs, std::shared_ptr<SaveMonitor> saves,
+                 Settings settings)
     : context_(std::move(context)),
       urgent_(std::move(urgent)),
+      longs_(std::move(longs)),
       saves_(std::move(saves)),
       settings_(settings) {}
 
@@ -82,6 +84,8 @@ void Control::lost(const std::string& reason) {
         state_.reason = reason;
     }
     context_->outlet.lost(reason);
+    urgent_->fail_unreached(reason);
+    longs_->fail_unreached(reason);
 }
 
 void Control::run() {
@@ -198,7 +202,7 @@ bool Control::serve(ConnectPtr connection) {
 void Control::look_after_urgent() {
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
-        changed_.wait_for(lock, settings_.urgent_is_slow,
+        changed_.wait_for(lock, settings_.urgent_is_slow / 4,
                           [&] { return stopping_ || !broken_.empty(); });
         lock.unlock();
         const bool waiting = urgent_->relieve();

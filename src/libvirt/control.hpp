@@ -37,7 +37,7 @@ public:
     };
 
     Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPool> urgent,
-            std::shared_ptr<SaveMonitor> saves, Settings settings);
+            std::shared_ptr<CallPool> longs, std::shared_ptr<SaveMonitor> saves, Settings settings);
 
     // Thread-safe; none blocks.
     /// False when there is no thread to be had.
@@ -66,6 +66,7 @@ private:
 
     const std::shared_ptr<UriContext> context_;
     const std::shared_ptr<CallPool> urgent_;
+    const std::shared_ptr<CallPool> longs_;
     const std::shared_ptr<SaveMonitor> saves_;
     const Settings settings_;
 

@@ -49,7 +49,7 @@ struct LibvirtHypervisor::Link {
               CallPool::Limits{.workers = long_calls_of(options, index), .slow_after = {}})),
           saves(std::make_shared<SaveMonitor>(context)),
           control(std::make_shared<Control>(
-              context, urgent, saves,
+              context, urgent, longs, saves,
               Control::Settings{.connect_timeout = options.connect_timeout,
                                 .urgent_is_slow = options.urgent_is_slow,
                                 .long_calls = long_calls_of(options, index)})) {

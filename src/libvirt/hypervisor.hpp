@@ -28,7 +28,7 @@ struct Options {
     Duration progress_interval = std::chrono::seconds{1};
     Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
     /// A short call older than this no longer keeps those behind it from getting a worker.
-    Duration urgent_is_slow = std::chrono::seconds{2};
+    Duration urgent_is_slow = std::chrono::seconds{1};
     /// For tests: told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around_call;
 };

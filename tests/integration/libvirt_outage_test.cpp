@@ -109,22 +109,38 @@ TEST_F(LibvirtOutage, ConnectingToAFrozenOneIsReportedAndGoesOn) {
     EXPECT_TRUE(inbox_.take<InventoryListed>());
 }
 
-TEST_F(LibvirtOutage, ACallThatHadNotReachedItIsMadeToTheNext) {
+TEST_F(LibvirtOutage, CallsThatHaveNotReachedItReturnWhenItIsLost) {
+    Watcher watcher;
+    connect({.long_calls = {1}, .around_call = watcher.hook()});
+    const auto uuid = daemon_.define("guest");
+    daemon_.freeze();
+    submit(1, uuid, CallKind::start);  // connects, and hangs in it
+    submit(2, uuid, CallKind::start);  // waits for the first
+    submit(3, uuid, CallKind::probe);
+    ASSERT_TRUE(watcher.begun.take<CallReturned>([](const auto& call) { return call.id == 1; }));
+    ASSERT_TRUE(watcher.begun.take<CallReturned>([](const auto& call) { return call.id == 3; }));
+    daemon_.kill();  // the socket stays: connecting goes on hanging
+    for (const CallId id : {1U, 2U, 3U}) {
+        const auto result = returned(id).value();
+        EXPECT_EQ(result.status, CallStatus::unknown);
+        EXPECT_FALSE(result.observed);
+        EXPECT_NE(result.message, "");
+    }
+    EXPECT_TRUE(inbox_.take<UriLost>());
+}
+
+TEST_F(LibvirtOutage, AnAbandonedCallIsNotMadeAfterAll) {
     Watcher watcher;
     connect({.around_call = watcher.hook()});
-    // The test driver's own guest, the same in every world.
-    const auto uuid = Uuid::parse("6695eb01-f6a4-8304-79aa-97f2502e193f").value();
-    submit(1, uuid, CallKind::suspend);
-    EXPECT_EQ(returned(1).value().observed.value().state, GuestState::paused);
-    ASSERT_TRUE(watcher.begun.take<CallReturned>());
+    const auto uuid = daemon_.define("guest");
     daemon_.freeze();
-    submit(2, uuid, CallKind::suspend);
+    submit(1, uuid, CallKind::start);  // connects, and hangs in it
     ASSERT_TRUE(watcher.begun.take<CallReturned>());
-    daemon_.kill();
-    daemon_.start();
-    const auto result = returned(2).value();
-    EXPECT_EQ(result.status, CallStatus::done) << result.message;
-    EXPECT_EQ(result.observed.value().state, GuestState::paused);
+    hypervisor_->abandon({1, {UriId{0}, uuid}});
+    daemon_.thaw();
+    ASSERT_TRUE(watcher.ended.take<CallReturned>());
+    submit(2, uuid, CallKind::probe);
+    EXPECT_EQ(returned(2).value().observed.value().state, GuestState::shutoff);
 }
 
 TEST_F(LibvirtOutage, AnAbandonedCallIsReplacedAndNeverHeardOf) {
