@@ -82,7 +82,7 @@ private:
     };
     const Base& base(std::optional<Trigger> trigger) const;
 
-    std::vector<Layer> layers_;  ///< by rank, then order of the text
+    std::vector<Layer> layers_;  ///< in the order of the text
     DaemonPolicy daemon_;
     std::vector<Base> bases_;  ///< global tables merged: without trigger, then one per trigger
     Problems warnings_;

@@ -18,14 +18,13 @@ std::pair<std::uint32_t, std::uint32_t> in_text(const Problem& problem) {
 
 }  // namespace
 
-/// The steps from sources to a Config: read, compile, sort, merge what is global, check.
+/// The steps from sources to a Config: read, compile, merge what is global, check.
 class Loader {
 public:
     tl::expected<std::shared_ptr<const Config>, Problems> run(const Sources& sources) {
         const auto read = read_sources(sources, problems_);
         for (const auto& source : read)
             compile(source);
-        std::ranges::stable_sort(config_->layers_, {}, &Layer::rank);
         if (problems_.empty()) {
             merge();
             config_->bundle_ = make_bundle(read);

@@ -91,6 +91,8 @@ TEST(ConfigProblems, WrongTypesAndImpossibleValues) {
         {"[boot]\nready_timeout = '5mni'", 2, 17, "unknown unit \"mni\", did you mean 'min'?"},
         {"[boot]\nready_timeout = 0", 2, 17, "is 0; expected a time from 1ms"},
         {"[boot]\nready_timeout = 9223372036854775807", 2, 17, "expected a time"},
+        // times a million this is 2^64 and half a second
+        {"[boot]\nready_timeout = 18446744073710", 2, 17, "expected a time"},
         {"[boot]\nmin_free_memory = '1GIB'", 2, 19, "expected a size up to 1048576TiB"},
         {"[boot]\nready = []", 2, 9, "write \"running\" to wait for nothing more"},
         {"[boot]\nready = ['agent', 5]", 2, 19, "is 5; expected a list of running, agent"},
@@ -196,15 +198,15 @@ TEST(ConfigProblems, NestingIsBoundedBeforeTheParserSeesIt) {
 }
 
 TEST(ConfigProblems, AllAreToldAtOnceInTheOrderOfTheText) {
-    Sources sources = text_source("[[guest]]\nname = 'a'\ntier = 'x'\n[boot]\nresume = 3\n", "a");
+    Sources sources = text_source("[boot]\nresume = 3\n[[guest]]\nname = 'a'\ntier = 'x'\n", "a");
     sources.list.push_back({SourceKind::toml, "b", "["});
     sources.list.push_back({SourceKind::sysconfig, "c", "ON_BOOT=x\n"});
     sources.problems.push_back({"d", 0, 0, "cannot be listed"});
     const auto lines = rendered(sources);
     ASSERT_EQ(lines.size(), 5U);
     EXPECT_EQ(lines[0], "d: cannot be listed");
-    EXPECT_THAT(lines[1], HasSubstr("a:3:8: 'tier'"));
-    EXPECT_THAT(lines[2], HasSubstr("a:5:10: 'resume'"));
+    EXPECT_THAT(lines[1], HasSubstr("a:2:10: 'resume'"));
+    EXPECT_THAT(lines[2], HasSubstr("a:5:8: 'tier'"));
     EXPECT_THAT(lines[3], HasSubstr("b:1:"));
     EXPECT_THAT(lines[4], HasSubstr("c:1:9: ON_BOOT"));
 }
