@@ -6,7 +6,7 @@ A test.py declares what it runs on, and one function:
 
     KINDS = ("container", "machine")    host kinds, each a run of its own
     MANAGERS = ("guestd",)              and/or "stock": libvirt's own tool
-    TIMEOUT = 300                       seconds for one run; may be left out
+    TIMEOUT = 600                       seconds for one run; may be left out
     def run(context): ...               AssertionError and HostError fail, Skip skips
 """
 
@@ -27,7 +27,7 @@ from hosts import HOSTS, SUITES  # noqa: E402
 from hosts.process import exit_on_signals, own_mounts  # noqa: E402
 from support import Context, Guestd, Skip, Stock  # noqa: E402
 
-TIMEOUT = 300
+TIMEOUT = 600
 MANAGERS = ("stock", "guestd")
 
 

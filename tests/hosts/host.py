@@ -25,10 +25,23 @@ class HostError(Exception):
     """A host did not do what was asked; the message ends with the console's last lines."""
 
 
+def archive(files, mode=0o644):
+    """A tar archive of {path: bytes or str}, to be unpacked at /."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, data in files.items():
+            data = data.encode() if isinstance(data, str) else data
+            info = tarfile.TarInfo(path.lstrip("/"))
+            info.size, info.mode, info.mtime = len(data), mode, int(time.time())
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
 class Host:
     kind = ""
     boot_timeout = 60
     down_timeout = 120
+    patience = 1  # what limits of commands are multiplied by
 
     def __init__(self, suite="bookworm", extras=(), name=None):
         self.suite = suite
@@ -174,8 +187,10 @@ class Host:
     def exec(self, script, timeout=60, check=False, stdin=b""):
         """Runs a bash script as root to its end. Returns (rc, out), out with standard error.
 
+        The time limit is that of a container; an emulated machine gets more (`patience`).
         With check=True a code other than 0 is an error.
         """
+        timeout *= self.patience
         try:
             command = self.spawn(script, stdin)
             result = command.wait(timeout)
@@ -229,14 +244,7 @@ class Host:
 
     def put_files(self, files, mode=0o644):
         """Writes many files ({path: bytes or str}) in one go; the host is up."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            for path, data in files.items():
-                data = data.encode() if isinstance(data, str) else data
-                info = tarfile.TarInfo(path.lstrip("/"))
-                info.size, info.mode, info.mtime = len(data), mode, int(time.time())
-                tar.addfile(info, io.BytesIO(data))
-        self.exec("tar -xf - -C /", stdin=buffer.getvalue(), check=True)
+        self.exec("tar -xf - -C /", stdin=archive(files, mode), check=True)
 
     def journal(self, *args, timeout=60):
         """What `journalctl ARGS…` says, host up or down. All boots, unless args say else."""

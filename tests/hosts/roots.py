@@ -33,6 +33,13 @@ MASKED_UNITS = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
     "e2scrub_reap.service", "fstrim.timer", "logrotate.timer", "console-getty.service",
     "getty@tty1.service", "serial-getty@ttyS0.service",
+    # What no test host has a use for, and an emulated one takes seconds to do.
+    "dev-hugepages.mount", "dev-mqueue.mount", "kmod-static-nodes.service", "ldconfig.service",
+    "modprobe@.service", "proc-sys-fs-binfmt_misc.automount", "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+    "systemd-binfmt.service", "systemd-pstore.service", "systemd-random-seed.service",
+    "systemd-update-done.service", "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
 )
 
 

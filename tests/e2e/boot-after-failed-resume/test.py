@@ -10,7 +10,7 @@ from support import Fleet, expect
 
 KINDS = ("machine",)
 MANAGERS = ("stock", "guestd")
-TIMEOUT = 420
+TIMEOUT = 900
 
 
 def run(context):
