@@ -61,7 +61,6 @@ Result<std::unique_ptr<Inbox>> Inbox::create(Loop& loop, Handler handler) {
 }
 
 Inbox::~Inbox() {
-    source_.reset();
     const std::lock_guard lock{box_->mutex};
     box_->closed = true;
     box_->events.clear();

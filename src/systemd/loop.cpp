@@ -112,20 +112,6 @@ TimePoint boot_now() {
                                                           std::chrono::nanoseconds{now.tv_nsec})};
 }
 
-Source& Source::operator=(Source&& other) noexcept {
-    if (this != &other) {
-        reset();
-        state_ = std::move(other.state_);
-    }
-    return *this;
-}
-
-void Source::reset() {
-    if (state_)
-        state_->handle.reset();
-    state_.reset();
-}
-
 sd_event_source* Source::handle() const {
     return state_ ? state_->handle.get() : nullptr;
 }

@@ -31,11 +31,10 @@ public:
 
     Source() = default;
     explicit Source(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    ~Source() { reset(); }
     Source(Source&& other) noexcept = default;
-    Source& operator=(Source&& other) noexcept;
+    Source& operator=(Source&& other) noexcept = default;
 
-    void reset();
+    void reset() { state_.reset(); }
     explicit operator bool() const { return state_ != nullptr; }
 
 protected:

@@ -215,6 +215,10 @@ TEST_F(LoopTest, SinkOutlivesItsInbox) {
     sink(returned(1));
     inbox.reset();
     sink(returned(2));
+    // What nobody will fetch is not kept.
+    const std::shared_ptr<const PolicySource> policy{nullptr, [](const PolicySource*) {}};
+    sink(PolicyReplaced{policy});
+    EXPECT_EQ(policy.use_count(), 1);
     const auto end = loop->add_time(loop->now() + 1ms, "end", [&] { loop->exit(0); });
     loop->run();
     EXPECT_EQ(seen, 0);
