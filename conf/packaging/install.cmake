@@ -7,6 +7,7 @@ install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES systemd/guestd.service DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
 install(FILES systemd/guestd.tmpfiles.conf DESTINATION ${GUESTD_LIB_DIR}/tmpfiles.d
         RENAME guestd.conf)
+install(FILES systemd/guestd.catalog DESTINATION ${GUESTD_LIB_DIR}/systemd/catalog)
 install(FILES conf/dbus/org.guestd1.conf DESTINATION share/dbus-1/system.d)
 install(FILES conf/guestd.toml DESTINATION /etc/guestd)
 install(DIRECTORY DESTINATION /etc/guestd/guestd.toml.d)
@@ -38,8 +39,8 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "LGPL-2.1-or-later")
 set(CPACK_RPM_PACKAGE_REQUIRES "systemd, dbus")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /usr/lib/systemd
-    /usr/lib/systemd/system /usr/lib/tmpfiles.d /usr/share/dbus-1 /usr/share/dbus-1/system.d
-    /usr/share/dbus-1/interfaces)
+    /usr/lib/systemd/system /usr/lib/systemd/catalog /usr/lib/tmpfiles.d /usr/share/dbus-1
+    /usr/share/dbus-1/system.d /usr/share/dbus-1/interfaces)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/guestd/guestd.toml"
     "%config(noreplace) /etc/default/guestd")
 set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${packaging}/rpm-post)

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "systemd/escape.hpp"
@@ -88,15 +90,22 @@ TEST(JournalFields, AreBounded) {
     EXPECT_LT(size, 6000U);
 }
 
-TEST(MessageIds, EachKindHasItsOwn) {
+TEST(MessageIds, EachKindHasItsOwnAndAnEntryInTheCatalog) {
     using namespace message_ids;
-    std::set<std::string_view> ids{kStarted,  kConfigRefused, kDegraded, kReloaded,
-                                   kStopping, kStoreRemark,   kFault};
+    std::set<std::string> ids;
+    for (const auto id :
+         {kStarted, kConfigRefused, kDegraded, kReloaded, kStopping, kStoreRemark, kFault})
+        ids.emplace(id);
     for (int kind = 0; kind <= static_cast<int>(NoticeKind::remark); ++kind)
-        ids.insert(of(static_cast<NoticeKind>(kind)));
+        ids.emplace(of(static_cast<NoticeKind>(kind)));
     EXPECT_EQ(ids.size(), 16U);
-    for (const auto id : ids)
-        EXPECT_EQ(id.size(), 32U);
+    const auto root = std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path();
+    std::ifstream catalog{root / "systemd" / "guestd.catalog"};
+    std::set<std::string> explained;
+    for (std::string line; std::getline(catalog, line);)
+        if (line.starts_with("-- "))
+            explained.insert(line.substr(3));
+    EXPECT_EQ(ids, explained);
 }
 
 TEST(StderrIsJournal, OnlyWhenTheStreamIsOurs) {
