@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "systemd/fate_conversation.hpp"
 #include "systemd/fate_evidence.hpp"
 #include "systemd_fake_manager.hpp"
 
@@ -195,6 +196,41 @@ TEST_F(Asked, EverybodyHangingCannotTellInTime) {
     ::close(deaf);
     EXPECT_TRUE(std::holds_alternative<CannotTell>(fate));
     EXPECT_LE(took, kFateWithin);
+}
+
+/// The conversations themselves tell when they are over; the query's patience is for those that
+/// never are.
+class Talk : public Asked {
+protected:
+    const Evidence& over(std::unique_ptr<Conversation> talk) {
+        // Only reached by a test that fails.
+        const auto end = loop->add_time(loop->now() + 20s, "end", [&] { loop->exit(1); });
+        conversation = std::move(talk);
+        EXPECT_EQ(loop->run(), 0);
+        return conversation->evidence();
+    }
+    std::function<void()> done = [this] { loop->exit(0); };
+    std::unique_ptr<Loop> loop = std::move(*Loop::create());
+    std::unique_ptr<Conversation> conversation;
+};
+
+TEST_F(Talk, EndsWithTheLastAnswer) {
+    const FakeManager manager{{.preparing = true, .scheduled = "halt"}};
+    const Evidence& evidence = over(Conversation::over_system_bus(*loop, done));
+    EXPECT_EQ(evidence.system_state, "running");
+    EXPECT_EQ(evidence.start_jobs, Units{});
+    EXPECT_TRUE(evidence.preparing);
+    EXPECT_EQ(evidence.scheduled, "halt");
+    EXPECT_EQ(evidence.problem, "");
+}
+
+TEST_F(Talk, EndsWithoutAHangingLogind) {
+    const FakeManager manager{{.preparing = true, .logind_hangs = true}};
+    EXPECT_EQ(over(Conversation::over_system_bus(*loop, done)).problem, "");
+}
+
+TEST_F(Talk, EndsWhenThereIsNoSocket) {
+    EXPECT_NE(over(Conversation::over_socket(*loop, socket.string(), done)).problem, "");
 }
 
 TEST_F(Asked, DestroyedQueryIsSilent) {
