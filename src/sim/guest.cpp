@@ -21,7 +21,7 @@ void World::come_up(Guest& guest, Lifecycle how) {
     guest.truth.managed_save = guest.stopping = guest.listening = false;
     emit(guest, how);
     if (paused)
-        return;
+        return emit(guest, Lifecycle::suspended);
     const auto time = restored ? Duration::zero() : guest.model.boot_time;
     clock_.schedule_in(time, [this, id = guest.id, life = guest.life] {
         auto& booted = this->guest(id);
