@@ -106,7 +106,8 @@ class Fleet:
     def states(self):
         """{name: state} as `virsh domstate` says; 'undefined' for none. The host is up."""
         script = f"""for name in {" ".join(self.names)}; do
-            echo "$name:$(virsh domstate $name 2>/dev/null || echo undefined)"; done"""
+            state=$(virsh domstate $name 2>/dev/null) || state=undefined
+            echo "$name:$state"; done"""
         lines = self.host.out(script).split("\n")
         return dict(line.split(":", 1) for line in lines if line)
 
