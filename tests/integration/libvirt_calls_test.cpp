@@ -103,6 +103,7 @@ TEST_F(LibvirtCalls, ListsMetadataAndTellsWhenItChanges) {
     EXPECT_THAT(find(listing, uuid)->metadata, ::testing::HasSubstr("critical"));
     EXPECT_EQ(find(listing, without)->metadata, "");
 
+    call(uuid, CallKind::probe);  // all is known, and nothing stale
     ASSERT_EQ(set(uuid, "<policy tier='expendable'/>"), 0);
     EXPECT_TRUE(event(uuid, Lifecycle::defined));
     // Not asked for in particular: what an event has made stale is read again.

@@ -21,11 +21,13 @@ using libvirt::LibvirtHypervisor;
 using libvirt::Options;
 using namespace std::chrono_literals;
 
-/// Holds every call on its worker's thread until opened, and counts.
-class Gate {
+/// Holds every call on its worker's thread until opened, and counts. Shared with those threads.
+class Gate : public std::enable_shared_from_this<Gate> {
 public:
     std::function<void(const Call&, bool)> hook() {
-        return [this](const Call& call, bool begins) { begins ? enter(call) : leave(); };
+        return [self = shared_from_this()](const Call& call, bool begins) {
+            begins ? self->enter(call) : self->leave();
+        };
     }
     void open() {
         const std::lock_guard lock{mutex_};
@@ -70,7 +72,8 @@ class LibvirtLimits : public ::testing::Test {
 protected:
     PrivateLibvirtd daemon_;
     EventInbox inbox_;
-    Gate gate_;
+    std::shared_ptr<Gate> shared_gate_ = std::make_shared<Gate>();
+    Gate& gate_ = *shared_gate_;
     std::unique_ptr<LibvirtHypervisor> hypervisor_;
 
     void connect(Options options) {

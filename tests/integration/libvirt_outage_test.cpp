@@ -43,13 +43,17 @@ protected:
     }
 };
 
-/// A hook that tells when calls begin and end.
+/// A hook that tells when calls begin and end. Calls that hang outlive their test, so the hook
+/// shares what it writes to.
 struct Watcher {
-    EventInbox begun;
-    EventInbox ended;
+    std::shared_ptr<EventInbox> begun_ = std::make_shared<EventInbox>();
+    std::shared_ptr<EventInbox> ended_ = std::make_shared<EventInbox>();
+    EventInbox& begun = *begun_;
+    EventInbox& ended = *ended_;
+
     std::function<void(const Call&, bool)> hook() {
-        return [begin = begun.sink(), end = ended.sink()](const Call& call, bool begins) {
-            (begins ? begin : end)(CallReturned{.id = call.id});
+        return [begin = begun_, end = ended_](const Call& call, bool begins) {
+            (begins ? begin : end)->sink()(CallReturned{.id = call.id});
         };
     }
 };
