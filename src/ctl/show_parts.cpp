@@ -45,14 +45,14 @@ std::string guest_detail(const Json& guest) {
 }
 
 std::string guest_table(const Json& guests, const Terminal& terminal) {
-    render::Table table{{{.title = "GUEST", .shrink = 12},
+    render::Table table{{{.title = "GUEST", .shrink = 8},
                          {.title = "STATE"},
                          {.title = "RUN"},
                          {.title = "FOR", .right = true},
                          {.title = "AUTOSTART", .drop = 2},
                          {.title = "SAVED", .drop = 1},
                          {.title = "URI", .shrink = 10, .drop = 3},
-                         {.title = "DETAIL", .shrink = 12}}};
+                         {.title = "DETAIL", .shrink = 8}}};
     std::set<std::string> uris;
     for (const auto& guest : guests)
         uris.insert(text_of(guest, "uri"));

@@ -77,10 +77,12 @@ void runs(Sheet& sheet, const Json& status) {
     if (status.contains("last_run")) {
         const Json& run = status["last_run"];
         const auto [result, style] = run_result(run);
-        sheet.line("Last run",
-                   fmt::format("{}, {}, {} in {}, {}", run_title(run), result,
-                               render::count(number_of(run, "guests"), "guest"), run_duration(run),
-                               wall_clock(number_of(run, "started_wall_usec"))),
+        std::string text = run_title(run) + ", " + result;
+        if (const auto guests = number_of(run, "guests"); guests > 0)
+            text += ", " + render::count(guests, "guest");
+        if (const std::string took = run_duration(run); !took.empty())
+            text += " in " + took;
+        sheet.line("Last run", text + ", " + wall_clock(number_of(run, "started_wall_usec")),
                    style == Style::bad ? style : Style::plain);
     }
 }

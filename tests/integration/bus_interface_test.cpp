@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// org.guestd1 as a program meets it: what it offers, what it refuses, how it comes back.
+
+#include <systemd/sd-bus.h>
+
+#include <map>
+#include <pugixml.hpp>
+#include <set>
+
+#include "bus_fixture.hpp"
+#include "systemd/bus_message.hpp"
+#include "systemd/bus_names.hpp"
+
+namespace guestd::bus::test {
+namespace {
+
+using Connection = std::unique_ptr<sd_bus, Unref<sd_bus_flush_close_unref>>;
+
+Connection connect() {
+    sd_bus* bus = nullptr;
+    EXPECT_GE(sd_bus_open_system(&bus), 0);
+    return Connection{bus};
+}
+
+struct Answer {
+    Message message;
+    std::string error;  ///< name
+    std::string text;
+};
+
+/// `write(message)` appends the arguments.
+Answer call(sd_bus* bus, const char* member, const std::function<void(sd_bus_message*)>& write,
+            const char* interface = kManager) {
+    sd_bus_message* raw = nullptr;
+    sd_bus_message_new_method_call(bus, &raw, kService, kPath, interface, member);
+    const Message message{raw};
+    write(raw);
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    sd_bus_message* reply = nullptr;
+    sd_bus_call(bus, raw, 0, &error, &reply);
+    Answer answer{Message{reply}, error.name == nullptr ? "" : error.name,
+                  error.message == nullptr ? "" : error.message};
+    sd_bus_error_free(&error);
+    return answer;
+}
+
+/// "method Drain in as globs in a{sv} options out u run" for every member of our interface.
+std::set<std::string> members_of(const pugi::xml_document& document) {
+    std::set<std::string> members;
+    const auto interface =
+        document.child("node").find_child_by_attribute("interface", "name", kManager);
+    for (const auto& member : interface.children()) {
+        if (member.type() != pugi::node_element)
+            continue;
+        std::string text = std::string{member.name()} + " " + member.attribute("name").value() +
+                           " " + member.attribute("type").value() +
+                           member.attribute("access").value();
+        for (const auto& argument : member.children("arg"))
+            text += std::string{" "} + argument.attribute("direction").value() + " " +
+                    argument.attribute("type").value() + " " + argument.attribute("name").value();
+        members.insert(text);
+    }
+    return members;
+}
+
+using BusInterface = BusTest;
+
+TEST_F(BusInterface, IsWhatItsDocumentSays) {
+    const auto path = std::filesystem::path{__FILE__}.parent_path() / "../../docs/org.guestd1.xml";
+    pugi::xml_document documented;
+    ASSERT_TRUE(documented.load_file(path.c_str())) << path;
+    const Connection bus_connection = connect();
+    const Answer answer = call(
+        bus_connection.get(), "Introspect", [](sd_bus_message*) {},
+        "org.freedesktop.DBus.Introspectable");
+    ASSERT_EQ(answer.error, "") << answer.text;
+    pugi::xml_document live;
+    ASSERT_TRUE(live.load_string(read_string(answer.message.get()).c_str()));
+    EXPECT_EQ(members_of(live), members_of(documented));
+    EXPECT_GT(members_of(live).size(), 15U);
+}
+
+TEST_F(BusInterface, RefusesOptionsThatMakeNoSense) {
+    const Connection bus_connection = connect();
+    const auto drain_with = [&](const std::function<void(Dict&)>& options) {
+        return call(bus_connection.get(), "Drain", [&](sd_bus_message* into) {
+            { const Container none{into, 'a', "s"}; }
+            Dict dict{into};
+            options(dict);
+        });
+    };
+    const std::pair<std::function<void(Dict&)>, const char*> cases[] = {
+        {[](Dict& dict) { dict.text("trigger", "sunrise"); }, "sunrise"},
+        {[](Dict& dict) { dict.text("trigger", "host-boot"); }, "host-boot"},
+        {[](Dict& dict) { dict.text("tigger", "ups"); }, "unknown option 'tigger'"},
+        {[](Dict& dict) { dict.flag("trigger", true); }, "wrong type"},
+        {[](Dict& dict) { dict.texts("trigger", {"ups"}); }, "type"},
+        {[](Dict& dict) { dict.number("deadline_usec", 0); }, "deadline"},
+        {[](Dict& dict) { dict.number("deadline_usec", ~0ULL); }, "deadline"},
+    };
+    for (const auto& [options, text] : cases) {
+        const Answer answer = drain_with(options);
+        EXPECT_EQ(answer.error, kErrorInvalid) << text;
+        EXPECT_THAT(answer.text, testing::HasSubstr(text));
+    }
+    settle();
+    EXPECT_TRUE(facade.drains.empty());
+    EXPECT_EQ(drain_with([](Dict& dict) { dict.text("trigger", "ups"); }).error, "");
+    settle();
+    EXPECT_EQ(facade.drains.size(), 1U);
+}
+
+TEST_F(BusInterface, NamesErrorsAfterTheirKind) {
+    const std::pair<ErrorCode, const char*> cases[] = {
+        {ErrorCode::invalid, kErrorInvalid}, {ErrorCode::unavailable, kErrorUnavailable},
+        {ErrorCode::io, kErrorIo},           {ErrorCode::corrupt, kErrorCorrupt},
+        {ErrorCode::refused, kErrorRefused}, {ErrorCode::internal, kErrorInternal},
+    };
+    const Connection bus_connection = connect();
+    for (const auto& [code, name] : cases) {
+        guestd->on_loop([&, code = code](Server&) { facade.error = Error{code, "because \xff"}; });
+        const Answer answer = call(bus_connection.get(), "Reload", [](sd_bus_message*) {});
+        EXPECT_EQ(answer.error, name);
+        EXPECT_EQ(answer.text, "because \\xff");
+    }
+}
+
+TEST_F(BusInterface, AnswersEvenWhenTheDaemonForgetsTo) {
+    guestd->on_loop([&](Server&) { facade.drop_replies = true; });
+    const Connection bus_connection = connect();
+    const Answer answer = call(bus_connection.get(), "ListRuns",
+                               [](sd_bus_message* into) { append(into, std::uint32_t{0}); });
+    EXPECT_EQ(answer.error, kErrorInternal);
+}
+
+TEST_F(BusInterface, TellsWhoWatchesTheProperties) {
+    const Connection bus_connection = connect();
+    std::string changed;
+    const auto on_changed = [](sd_bus_message* message, void* userdata, sd_bus_error*) {
+        sd_bus_message_skip(message, "s");
+        auto& into = *static_cast<std::string*>(userdata);
+        for (const auto& [key, value] : read_options(message))
+            into += key +
+                    (std::holds_alternative<std::string>(value)
+                         ? "=" + std::get<std::string>(value)
+                         : "=" + std::to_string(std::get<std::uint64_t>(value))) +
+                    ";";
+        return 0;
+    };
+    ASSERT_GE(sd_bus_match_signal(bus_connection.get(), nullptr, kService, kPath,
+                                  "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                  on_changed, &changed),
+              0);
+    guestd->on_loop([&](Server& server) {
+        server.status_changed();  // nothing has: no signal
+        facade.status_view.degraded = "no disk";
+        facade.status_view.active_run = RunView{.record = {.id = 4}};
+        server.status_changed();
+    });
+    while (changed.empty()) {
+        if (sd_bus_process(bus_connection.get(), nullptr) == 0) {
+            ASSERT_GT(sd_bus_wait(bus_connection.get(), 60'000'000), 0);
+        }
+    }
+    EXPECT_EQ(changed, "ActiveRun=4;Degraded=no disk;");
+}
+
+TEST_F(BusInterface, ComesBackAfterTheBusWasRestarted) {
+    bus.stop();
+    guestd->wait_for_remark("the bus went away");
+    guestd->on_loop([](Server& server) {
+        EXPECT_FALSE(server.connected());
+        server.run_ended(1, true);  // nobody hears it, and nothing breaks
+        server.progress_changed();
+        server.status_changed();
+    });
+    bus.start();
+    guestd->wait_for_remark("connected to the bus");
+    EXPECT_EQ(json_of({"status"})["version"], "1.2.3");
+}
+
+TEST_F(BusInterface, LetsOthersReadButNotCommand) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "must be root to become somebody else";
+    constexpr uid_t kNobody = 65534;
+    const Finished list = Guestctl{{"--json", "list"}, 0, kNobody}.finish();
+    if (list.status == 127)
+        GTEST_SKIP() << "others cannot run the guestctl of this build";
+    EXPECT_EQ(list.status, 0) << list.err;
+    EXPECT_EQ(json::parse(list.out).size(), 2U);
+    for (const auto& command :
+         std::vector<std::vector<std::string>>{{"boot"}, {"drain", "--yes"}, {"cancel"}}) {
+        const Finished refused = Guestctl{command, 0, kNobody}.finish();
+        EXPECT_EQ(refused.status, 1) << command[0];
+        EXPECT_THAT(refused.err, testing::HasSubstr("only root may command guestd"));
+    }
+    settle();
+    EXPECT_TRUE(facade.boots.empty() && facade.drains.empty() && facade.cancels.empty());
+}
+
+}  // namespace
+}  // namespace guestd::bus::test
