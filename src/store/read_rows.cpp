@@ -131,15 +131,17 @@ void read_selections(Database& db, std::vector<RunRecord>& runs) {
     }
 }
 
-/// A soft reboot takes every process and guest down and up again and keeps the kernel, and with it
-/// the boot id: the boot run before it does not count.
+/// After a drain of a host that went down, this is a new life of the host whatever the boot id says:
+/// a soft reboot keeps the kernel, and containers may share its boot id.
 bool boot_run_done(Database& db, const std::string& boot_id) {
     auto found = db.prepare(
         "SELECT 1 FROM run AS boot WHERE boot_id = ?1 AND kind = ?2 AND trigger_word = ?3"
         " AND NOT EXISTS (SELECT 1 FROM run AS drain WHERE drain.boot_id = ?1"
-        " AND drain.id > boot.id AND drain.trigger_word = ?4)");
+        " AND drain.id > boot.id AND drain.trigger_word IN (?4, ?5, ?6, ?7, ?8))");
     found.bind_all(std::string_view{boot_id}, to_string(RunKind::boot),
-                   to_string(Trigger::host_boot), to_string(Trigger::soft_reboot));
+                   to_string(Trigger::host_boot), to_string(Trigger::soft_reboot),
+                   to_string(Trigger::reboot), to_string(Trigger::poweroff),
+                   to_string(Trigger::halt), to_string(Trigger::kexec));
     return found.next();
 }
 

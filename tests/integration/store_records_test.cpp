@@ -242,23 +242,33 @@ INSTANTIATE_TEST_SUITE_P(
                       BootCase{RunKind::boot, Trigger::manual, "boot-1", false},
                       BootCase{RunKind::drain, Trigger::host_boot, "boot-1", false}));
 
-TEST_F(Records, SoftRebootAsksForAnotherBootRun) {
+class DrainBeforeBoot : public Records,
+                        public ::testing::WithParamInterface<std::pair<Trigger, bool>> {};
+
+TEST_P(DrainBeforeBoot, AsksForAnotherBootRunWhenTheHostWentDown) {
     auto boot = full_run(1);
     boot.kind = RunKind::boot;
     boot.trigger = Trigger::host_boot;
     auto drain = full_run(2);
-    drain.trigger = Trigger::soft_reboot;
+    drain.trigger = GetParam().first;
     auto again = full_run(3);
     again.kind = RunKind::boot;
     again.trigger = Trigger::host_boot;
     store.write(StoreRun{.run = boot});
     store.write(StoreRun{.run = drain});
     history();
-    EXPECT_FALSE(reopen(dir).boot_run_done);
+    EXPECT_EQ(reopen(dir).boot_run_done, !GetParam().second);
     Answers more;
     open_store(dir, more).store->write(StoreRun{.run = again});
     EXPECT_TRUE(reopen(dir).boot_run_done);
 }
+INSTANTIATE_TEST_SUITE_P(Triggers, DrainBeforeBoot,
+                         ::testing::Values(std::pair{Trigger::soft_reboot, true},
+                                           std::pair{Trigger::reboot, true},
+                                           std::pair{Trigger::poweroff, true},
+                                           std::pair{Trigger::kexec, true},
+                                           std::pair{Trigger::manual, false},
+                                           std::pair{Trigger::maintenance, false}));
 
 TEST_F(Records, HistoryIsBoundedAndIntentIsNot) {
     constexpr RunId kRuns = 205;
