@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -41,9 +42,13 @@ PrivateLibvirtd::PrivateLibvirtd(Driver driver) : folder_(make_folder()) {
     libvirt::EventThread::instance();
     std::ofstream{folder_ / "libvirtd.conf"} << "auth_unix_rw = \"none\"\n"
                                                 "max_anonymous_clients = 100\n";
+    // Or QEMU's driver starts a virtlogd, which stays for two minutes.
+    std::filesystem::create_directory(folder_ / "libvirt");
+    std::ofstream{folder_ / "libvirt/qemu.conf"} << "stdio_handler = \"file\"\n";
     if (geteuid() == 0) {
         const passwd* nobody = getpwnam("nobody");
-        if (nobody == nullptr || chown(folder_.c_str(), nobody->pw_uid, nobody->pw_gid) != 0) {
+        if (nobody == nullptr || chown(folder_.c_str(), nobody->pw_uid, nobody->pw_gid) != 0 ||
+            chown((folder_ / "libvirt").c_str(), nobody->pw_uid, nobody->pw_gid) != 0) {
             throw std::runtime_error{"no user to run libvirtd as"};
         }
     }
@@ -93,6 +98,8 @@ void PrivateLibvirtd::become_libvirtd() const {
             _exit(126);
         }
     }
+    // After setuid(), which clears it: a test that is killed leaves no libvirtd behind.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
