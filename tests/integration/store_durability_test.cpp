@@ -3,12 +3,14 @@
 // be written is said to be so, and tried again.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <spawn.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "store_support.hpp"
@@ -103,11 +105,17 @@ TEST(Durability, ImpossibleCommandFailsAlone) {
     EXPECT_THAT(*(*History::open(dir.state()))->resume_list(), ElementsAre(entry(1), entry(3)));
 }
 
-/// Writes entries 1, 2, 3, … for ever, and each number that is durable to `fd`.
-[[noreturn]] void write_for_ever(const TempDir& dir, int fd) {
-    const auto opened = Store::open(dir.state(), "boot-1", [fd](Event event) {
+constexpr int kReportFd = 3;
+constexpr const char* kVictimDir = "GUESTD_TEST_VICTIM_DIR";
+
+/// What the victim does: writes entries 1, 2, 3, … for ever, and each number that is durable to
+/// kReportFd. A program of its own, because a program with threads cannot be forked safely.
+TEST(Victim, DISABLED_WritesForEver) {
+    const char* dir = std::getenv(kVictimDir);
+    ASSERT_NE(dir, nullptr) << "run by Durability.WhatWasAnsweredSurvivesSigkill only";
+    const auto opened = Store::open(dir, "boot-1", [](Event event) {
         const auto stored = std::get<Stored>(event);
-        if (stored.durable && ::write(fd, &stored.id, sizeof stored.id) != sizeof stored.id)
+        if (stored.durable && ::write(kReportFd, &stored.id, sizeof stored.id) != sizeof stored.id)
             ::_exit(1);
     });
     for (unsigned number = 1;; ++number) {
@@ -117,6 +125,22 @@ TEST(Durability, ImpossibleCommandFailsAlone) {
     }
 }
 
+pid_t spawn_victim(const TempDir& dir, int report) {
+    ::setenv(kVictimDir, dir.state().c_str(), 1);
+    const char* arguments[] = {"victim", "--gtest_also_run_disabled_tests",
+                               "--gtest_filter=Victim.DISABLED_WritesForEver", nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, report, kReportFd);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    pid_t child = -1;
+    EXPECT_EQ(::posix_spawn(&child, "/proc/self/exe", &actions, nullptr,
+                            const_cast<char* const*>(arguments), environ),
+              0);
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+}
+
 TEST(Durability, WhatWasAnsweredSurvivesSigkill) {
     const TempDir dir;
     Answers answers;
@@ -124,9 +148,7 @@ TEST(Durability, WhatWasAnsweredSurvivesSigkill) {
     for (StoreId wanted : {1, 2, 7, 40, 150, 400, 3, 90}) {
         int pipe_ends[2];
         ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
-        const pid_t child = ::fork();
-        if (child == 0)
-            write_for_ever(dir, pipe_ends[1]);
+        const pid_t child = spawn_victim(dir, pipe_ends[1]);
         ::close(pipe_ends[1]);
         StoreId last = 0;
         while (last < wanted && ::read(pipe_ends[0], &last, sizeof last) == sizeof last) {
