@@ -134,8 +134,7 @@ int follow_active_run(Context& context) {
         [&](const std::string& member, const Json& values) { follower.hear(member, values); });
     const Json status = context.client().call("Status", {});
     if (status.contains("active_run"))
-        return follower.follow(
-            static_cast<std::uint32_t>(number_of(status["active_run"], "run")));
+        return follower.follow(static_cast<std::uint32_t>(number_of(status["active_run"], "run")));
     if (context.json)
         print_json({{"run", 0}});
     else

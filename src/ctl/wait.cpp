@@ -9,9 +9,8 @@ namespace guestd::ctl {
 
 void add_wait(CLI::App& app, Context& context) {
     auto* verb = app.add_subcommand("wait", "Follow the active run to its end");
-    verb->callback([&context] {
-        context.action = [&context] { return follow_active_run(context); };
-    });
+    verb->callback(
+        [&context] { context.action = [&context] { return follow_active_run(context); }; });
 }
 
 }  // namespace guestd::ctl
