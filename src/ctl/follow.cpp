@@ -21,7 +21,7 @@ constexpr std::chrono::microseconds kTick = std::chrono::milliseconds{250};
 /// What was heard of the run that is followed.
 class Follower {
 public:
-    Follower(Context& context, std::string verb) : context_(context), live_(std::move(verb)) {}
+    explicit Follower(Context& context) : context_(context) {}
 
     void hear(const std::string& member, const Json& arguments);
     int follow(std::uint32_t run);
@@ -114,7 +114,7 @@ int Follower::summary() const {
 
 int command_run(Context& context, const char* method, const std::vector<Argument>& arguments,
                 bool wait) {
-    Follower follower{context, method};
+    Follower follower{context};
     if (wait)
         context.client().listen(
             [&](const std::string& member, const Json& values) { follower.hear(member, values); });
@@ -129,7 +129,7 @@ int command_run(Context& context, const char* method, const std::vector<Argument
 }
 
 int follow_active_run(Context& context) {
-    Follower follower{context, "Wait"};
+    Follower follower{context};
     context.client().listen(
         [&](const std::string& member, const Json& values) { follower.hear(member, values); });
     const Json status = context.client().call("Status", {});

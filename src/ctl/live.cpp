@@ -15,7 +15,7 @@ namespace {
 
 using render::Style;
 
-constexpr std::size_t kRunBar = 24;
+constexpr std::size_t kRunBar = 16;
 constexpr std::size_t kGuestBar = 16;
 constexpr std::size_t kNameWidth = 24;
 /// Longest word of a phase.
@@ -83,7 +83,7 @@ std::string Live::head() const {
     const auto guests = number_of(run, "guests");
     const auto done = number_of(run, "done");
     const double share = guests == 0 ? 0 : static_cast<double>(done) / static_cast<double>(guests);
-    std::string text = fmt::format("{} {}  {}  {}", verb_, run_title(run),
+    std::string text = fmt::format("Run {}  {}  {}", run_title(run),
                                    render::bar(share, kRunBar, terminal_.unicode), run_counts(run));
     if (const auto deadline = time_of(run, "deadline_usec"))
         text += fmt::format(", {} left", render::duration(std::max(*deadline - now(), Duration{})));
@@ -97,9 +97,10 @@ std::string Live::guest_line(const Json& guest, std::size_t name_width) const {
     const std::string detail = render::escape_terminal(guest_detail(guest));
     const std::string shown_name = render::pad(render::ellipsize(name, name_width), name_width);
     const std::string shown_phase = render::pad(phase, kPhaseWidth);
+    // What tells most comes first: the end of the line is what a narrow terminal cuts off.
     const std::string rest =
         fmt::format("{}  {}{}{}", render::bar(share_of(guest), kGuestBar, terminal_.unicode),
-                    figures_of(guest), detail.empty() ? "" : ", ", detail);
+                    detail, detail.empty() ? "" : ", ", figures_of(guest));
     const std::size_t before = name_width + std::max(kPhaseWidth, shown_phase.size()) + 6;
     const std::size_t room = terminal_.width > before + 1 ? terminal_.width - before - 1 : 1;
     return "  " + shown_name + "  " +

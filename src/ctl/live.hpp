@@ -17,7 +17,7 @@ namespace guestd::ctl {
 
 class Live {
 public:
-    explicit Live(std::string verb) : verb_(std::move(verb)), terminal_(terminal()) {}
+    Live() : terminal_(terminal()) {}
 
     /// `progress` is the dictionary of the signal of that name.
     void progress(const Json& progress);
@@ -33,7 +33,6 @@ private:
     std::string guest_line(const Json& guest, std::size_t name_width) const;
     std::string fit(const std::string& line) const;
 
-    std::string verb_;
     Terminal terminal_;
     render::LiveBlock block_;
     Json progress_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace guestd::render {
 namespace {
@@ -66,8 +67,8 @@ std::string LiveBlock::above(std::string_view line) {
     out += line;
     out += kClearLine;
     out += '\n';
-    const std::vector<std::string> block = std::move(lines_);
-    lines_.clear();
+    // The new line has taken the block's first place: it is written anew below, not over itself.
+    const std::vector<std::string> block = std::exchange(lines_, {});
     return out + show(block);
 }
 
