@@ -126,11 +126,15 @@ void Fleet::observe(const GuestId& id, const GuestInfo& info) {
     auto& known = found->second.info;
     if (is_active(known.state) != is_active(info.state))
         found->second.last.reset();  // of an earlier start or stop; what told of this one comes
-    known.state = info.state;
-    known.managed_save = info.managed_save;
-    known.saving = info.saving;
-    if (info.state != GuestState::absent)
-        known.persistent = info.persistent;
+    auto fresh = info;
+    if (info.state == GuestState::absent) {  // nothing else could be read of it
+        fresh = known;
+        fresh.state = GuestState::absent;
+        fresh.saving = fresh.managed_save = false;
+    }
+    if (fresh.name.empty())
+        fresh.name = known.name;
+    known = std::move(fresh);
 }
 
 const Guest* Fleet::find(const GuestId& id) const {

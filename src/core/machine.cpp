@@ -40,8 +40,10 @@ private:
     void request(Context& ctx, const RunRequested& event);
     void cancel(Context& ctx, RunId run);
     void begin_boot(Context& ctx, RunRecord record, std::vector<GuestId> only);
-    void settle_entries(Context& ctx, const Event& event, std::optional<CallKind> returned);
+    void settle_entries(Context& ctx, const Event& event, std::optional<CallKind> returned,
+                        bool was_up);
     void settle_entry(Context& ctx, const GuestId& id);
+    void look_at_defined(Context& ctx, const Event& event);
     bool entries_are_kept() const;
     void retire_runs();
     RunRecord new_run(const Context& ctx, RunKind kind, Trigger trigger);
@@ -102,6 +104,14 @@ void Machine::Impl::take_in(const Event& event) {
     }
 }
 
+/// "Defined" says only that something about the definition is new: memory, autostart, metadata.
+void Machine::Impl::look_at_defined(Context& ctx, const Event& event) {
+    const auto* changed = std::get_if<GuestChanged>(&event);
+    if (changed != nullptr && changed->what == Lifecycle::defined &&
+        !calls_.find(changed->guest, CallKind::probe))
+        calls_.submit(ctx.out, Call{.guest = changed->guest, .kind = CallKind::probe}, ctx.now);
+}
+
 /// While a drain writes entries, and once guests are only up until the host is down.
 bool Machine::Impl::entries_are_kept() const {
     return drain_ || (last_run_ && last_run_->kind == RunKind::drain &&
@@ -109,9 +119,10 @@ bool Machine::Impl::entries_are_kept() const {
 }
 
 /// An entry is settled as well when its guest was started by somebody else, or by a run that is
-/// over. An event is only the reason to look.
+/// over. An event is only the reason to look; of a guest that was up already (woken, or late news
+/// of one that a drain has asked to go down) not even that.
 void Machine::Impl::settle_entries(Context& ctx, const Event& event,
-                                   std::optional<CallKind> returned) {
+                                   std::optional<CallKind> returned, bool was_up) {
     if (entries_are_kept())
         return;
     if (const auto* listed = std::get_if<InventoryListed>(&event)) {
@@ -120,7 +131,7 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
                 settle_entry(ctx, GuestId{listed->uri, guest.uuid});
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         const auto& id = changed->guest;
-        if (is_start(changed->what) && resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
+        if (!was_up && is_start(changed->what) && resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
             !(boot_ && boot_->minds(id)) && !calls_.find(id, CallKind::probe))
             calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now);
     } else if (const auto* call = std::get_if<CallReturned>(&event)) {
@@ -143,8 +154,11 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
             return;  // abandoned: whatever it says is history
         returned = known->kind;
     }
+    const auto* changed = std::get_if<GuestChanged>(&event);
+    const bool was_up = changed != nullptr && is_active(fleet_.state(changed->guest));
     take_in(event);
     auto ctx = context(out, now);  // with the policy that may just have come
+    look_at_defined(ctx, event);
     if (const auto* requested = std::get_if<RunRequested>(&event))
         request(ctx, *requested);
     else if (const auto* cancelled = std::get_if<CancelRequested>(&event))
@@ -153,7 +167,7 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
         drain_->handle(ctx, event);
     else if (boot_)
         boot_->handle(ctx, event);
-    settle_entries(ctx, event, returned);
+    settle_entries(ctx, event, returned, was_up);
     if (drain_)
         drain_->advance(ctx);
     if (boot_)
