@@ -4,6 +4,7 @@ set(GUESTD_LIB_DIR lib CACHE STRING "Where systemd looks: lib on a merged /usr")
 
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
 install(FILES systemd/guestd.service DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
 install(FILES systemd/guestd.tmpfiles.conf DESTINATION ${GUESTD_LIB_DIR}/tmpfiles.d
         RENAME guestd.conf)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // How guestd is told what to do, and how it ends.
+#include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <utility>
 
 #include "daemon/app.hpp"
@@ -21,6 +20,10 @@ constexpr Duration kStopExtension = 30s;
 /// After the run's hard deadline the process still has to store and report the result.
 constexpr Duration kStopMargin = 10s;
 
+/// The package makes it when it is installed on a host that is up; so may an administrator. It
+/// counts until the host goes down; a soft reboot keeps /run, so we take it away ourselves.
+constexpr const char* kSafeBootFile = "/run/guestd/safe-boot";
+
 bool kernel_says_safe_boot() {
     std::ifstream file{"/proc/cmdline"};
     std::string word;
@@ -33,7 +36,9 @@ bool kernel_says_safe_boot() {
 }  // namespace
 
 bool App::safe_boot() const {
-    return options_.safe_boot || kernel_says_safe_boot();
+    std::error_code ignored;
+    return options_.safe_boot || std::filesystem::exists(kSafeBootFile, ignored) ||
+           kernel_says_safe_boot();
 }
 
 void App::stop_requested() {
@@ -74,6 +79,8 @@ void App::host_answered(const systemd::HostFate& fate) {
 
 void App::drain_for(Trigger trigger) {
     draining_ = true;
+    std::error_code ignored;
+    std::filesystem::remove(kSafeBootFile, ignored);
     feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
     extend_stop();
 }

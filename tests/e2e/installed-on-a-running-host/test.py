@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The package is installed while libvirt-guests runs and guests are up: no guest is touched, none
+that an admin stopped is started; removing it touches none either. From the next poweroff on guestd
+does the work."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from support import Fleet, expect
+
+KINDS = ("container",)
+MANAGERS = ("guestd",)
+
+
+def libraries(package):
+    """The libraries that the package depends on: dpkg alone does not fetch them."""
+    depends = subprocess.run(["dpkg-deb", "-f", package, "Depends"], check=True, text=True,
+                             capture_output=True).stdout
+    return re.findall(r"\blib[a-z0-9.+-]+", depends)
+
+
+def run(context):
+    package = context.manager.extras[0]
+    context.manager.extras = tuple(libraries(package))
+    context.prepare()
+    host = context.host()
+    host.boot()
+    host.exec("systemctl enable --now libvirt-guests", check=True)
+    fleet = Fleet.of(host, 3).define().start()
+    stopped = Fleet.of(host, 1, prefix="off", autostart=True).define()
+    host.put_file("/root/guestd.deb", Path(package).read_bytes())
+    install = "DEBIAN_FRONTEND=noninteractive dpkg -i /root/guestd.deb"
+    code, text = host.exec(install, timeout=120)
+    expect(code == 0, f"installing: {text}")
+    expect(host.exec("systemctl is-active libvirt-guests").out.strip() != "active",
+           "libvirt-guests is still active")
+    expect(set(fleet.traces().values()) == {"U"}, f"installing touched guests: {fleet.traces()}")
+    expect(stopped.states()["off1"] == "shut off", "installing started a guest")
+
+    host.exec("dpkg -r guestd", timeout=60, check=True)
+    expect(set(fleet.traces().values()) == {"U"}, f"removing touched guests: {fleet.traces()}")
+    host.exec(install, timeout=120, check=True)
+    host.poweroff()
+    expect(fleet.obeyed() == fleet.names, f"not all guests obeyed: {fleet.traces()}")
