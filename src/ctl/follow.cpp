@@ -33,20 +33,18 @@ private:
 
     Context& context_;
     Live live_;
-    std::uint32_t run_ = 0;  ///< 0: the answer to the command has not come yet
-    std::vector<std::pair<std::string, Json>> early_;
+    std::uint32_t run_ = 0;
     bool gone_ = false;
     std::optional<bool> clean_;
     TimePoint started_ = now();
     Json outcomes_ = Json::array();
 };
 
-// Signals may overtake the answer that tells which run is ours: they are kept until it is known.
+// Signals may overtake the answer that tells which run is ours: the client keeps them until it is
+// asked to wait, and that is when the run is known.
 void Follower::hear(const std::string& member, const Json& arguments) {
     if (member == Client::kGone)
         gone_ = true;
-    else if (run_ == 0)
-        early_.emplace_back(member, arguments);
     else
         act(member, arguments);
 }
@@ -75,8 +73,6 @@ void Follower::guest(const GuestSignal& signal) {
 
 int Follower::follow(std::uint32_t run) {
     run_ = run;
-    for (const auto& [member, arguments] : early_)
-        act(member, arguments);
     while (!clean_ && !gone_) {
         context_.client().wait(kTick);
         if (!context_.json)
