@@ -66,7 +66,7 @@ void DrainRun::request_shutdown(Context& ctx, DrainTask& task) {
         }
         task.held_for.clear();
         // An agent that accepts and never acts must not cost the whole rung: ACPI comes next.
-        if (task.next_request == kNever)
+        if (task.next_request == kNever && rung.mode == ShutdownMode::automatic)
             task.next_request = ctx.now + (task.rung_end - ctx.now) / 2;
         if (task.agent_call == 0)
             task.agent_call = ctx.calls.submit(
@@ -102,6 +102,7 @@ void DrainRun::request_save(Context& ctx, DrainTask& task) {
     const auto* guest = ctx.fleet.find(task.id);
     if (task.call == 0 && (guest == nullptr || !guest->info.saving)) {
         task.held_for = "a free place to save";
+        task.next_request = ctx.now + (task.rung_end - ctx.now) / 2;
         uri_of(task).save_queue.emplace(~task.memory.count, task.id);
         return;
     }
@@ -121,6 +122,7 @@ void DrainRun::submit_save(Context& ctx, DrainTask& task) {
         enter_phase(ctx, record_.id, task, "save", "for a free place to save");
     }
     task.held_for.clear();
+    task.next_request = kNever;
     task.rung_end = task.phase_deadline =
         std::min(ctx.now + task.current().time, task.ends[task.rung]);
     task.call = ctx.calls.submit(
@@ -220,6 +222,10 @@ void DrainRun::on_done(Context& ctx, DrainTask& task) {
         case RungKind::save:
             return next_rung(ctx, task, "libvirt says done, yet it runs");
         case RungKind::shutdown:
+            if (std::exchange(task.overdue, false))
+                task.rung_end = task.phase_deadline =
+                    std::min(ctx.now + task.current().time, task.ends[task.rung]);
+            break;
         case RungKind::wait:
         case RungKind::leave:
         case RungKind::migrate:

@@ -242,6 +242,15 @@ void DrainRun::cancel(Context& ctx) {
             ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::abort_job}, ctx.now);
         finish(ctx, task, Outcome::skipped, "the run was cancelled");
     }
+    for (auto row : recorded_) {
+        const auto uri = ctx.fleet.uri_id(row.uri);
+        if (row.outcome != Outcome::pending || (uri && tasks_.contains({*uri, row.uuid})))
+            continue;
+        row.outcome = Outcome::skipped;
+        row.cause = "the run was cancelled";
+        row.ended = ctx.now;
+        ctx.out.emplace_back(StoreGuest{std::move(row)});
+    }
     conclude_run(ctx, record_, RunState::cancelled, "cancelled");
 }
 
@@ -255,12 +264,17 @@ void DrainRun::hand_over(Context& ctx) {
     conclude_run(ctx, record_, RunState::superseded, "another drain run takes over");
 }
 
-std::vector<GuestId> DrainRun::touched() const {
-    std::vector<GuestId> ids;
+std::map<GuestId, std::string> DrainRun::touched(const Context& ctx) const {
+    std::map<GuestId, std::string> guests;
+    // An earlier life may have asked any guest that it left without an outcome.
+    for (const auto& row : recorded_)
+        if (const auto uri = ctx.fleet.uri_id(row.uri);
+            uri && row.outcome != Outcome::left_running && row.outcome != Outcome::skipped)
+            guests.emplace(GuestId{*uri, row.uuid}, row.name);
     for (const auto& [id, task] : tasks_)
         if (task.begun && (task.gone || !task.over() || task.outcome == Outcome::failed))
-            ids.push_back(id);
-    return ids;
+            guests.emplace(id, task.name);
+    return guests;
 }
 
 void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause) {

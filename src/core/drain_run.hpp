@@ -47,6 +47,7 @@ struct DrainTask : Task {
     bool acknowledged = false;        ///< libvirt has accepted a request on this rung
     bool aborting = false;            ///< a save that was told to stop
     bool adopted = false;             ///< a save that goes on without a call of ours
+    bool overdue = false;             ///< the rung was prolonged because libvirt did not answer
     bool awaits_start = false;        ///< a start of an earlier run is still under way
     bool counts_as_shutting = false;  ///< has a place of parallel_shutdown
     bool counts_as_saving = false;    ///< has a place of parallel_save
@@ -74,8 +75,8 @@ public:
     void cancel(Context& ctx);
     /// Another drain takes over: calls under way and entries are left to it.
     void hand_over(Context& ctx);
-    /// Guests that this run took down, or asked to go down.
-    std::vector<GuestId> touched() const;
+    /// Guests, with their names, that this run took down or may have asked to go down.
+    std::map<GuestId, std::string> touched(const Context& ctx) const;
 
     bool over() const { return record_.state != RunState::active; }
     TimePoint next_deadline() const;
@@ -133,6 +134,7 @@ private:
     void next_rung(Context& ctx, DrainTask& task, std::string why);
     void on_time(Context& ctx, DrainTask& task);
     void on_time_before_ladder(Context& ctx, DrainTask& task);
+    static bool unanswered_to_the_end(DrainTask& task);
     void on_deadline(Context& ctx, DrainTask& task);
     void on_save_time(Context& ctx, DrainTask& task);
     void on_stop_told(Context& ctx, DrainTask& task);

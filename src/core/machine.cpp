@@ -126,12 +126,15 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
     if (entries_are_kept())
         return;
     if (const auto* listed = std::get_if<InventoryListed>(&event)) {
-        for (const auto& guest : listed->guests)
-            if (is_active(guest.state))
-                settle_entry(ctx, GuestId{listed->uri, guest.uuid});
+        // Of the newest run: its guest may never have been down, and the host go down with it.
+        for (const auto& entry : resume_.of_uri(ctx.uri_text(listed->uri)))
+            if (const GuestId id{listed->uri, entry.uuid};
+                entry.run != last_run_id_ && is_active(fleet_.state(id)))
+                settle_entry(ctx, id);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         const auto& id = changed->guest;
-        if (!was_up && is_start(changed->what) && resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
+        if (!was_up && is_start(changed->what) &&
+            resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
             !(boot_ && boot_->minds(id)) && !calls_.find(id, CallKind::probe))
             calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now);
     } else if (const auto* call = std::get_if<CallReturned>(&event)) {
@@ -214,15 +217,18 @@ void Machine::Impl::cancel(Context& ctx, RunId run) {
         boot_->stop(ctx, RunState::cancelled, "cancelled");
     if (!drain_ || (run != 0 && run != drain_->record().id))
         return;
-    auto touched = drain_->touched();
+    const auto touched = drain_->touched(ctx);
     drain_->cancel(ctx);
     if (touched.empty())
         return;
     auto record = new_run(ctx, RunKind::boot, Trigger::manual);
-    // By name as well, so that a later life of guestd can go on with exactly these.
-    for (const auto& id : touched)
-        record.selection.push_back(glob_escape(fleet_.name_of(id)));
-    begin_boot(ctx, std::move(record), std::move(touched));
+    std::vector<GuestId> only;
+    for (const auto& [id, name] : touched) {
+        only.push_back(id);
+        // By name as well, so that a later life of guestd can go on with exactly these.
+        record.selection.push_back(glob_escape(name));
+    }
+    begin_boot(ctx, std::move(record), std::move(only));
 }
 
 Machine::Machine(std::string boot_id, std::vector<std::string> uris,
