@@ -63,6 +63,18 @@ TEST_F(Trouble, libvirt_frozen_for_a_minute_each_guest_still_ends_by_its_ladder)
     EXPECT_EQ(host->outcome(app), Outcome::saved) << host->transcript();
 }
 
+TEST_F(Trouble, a_last_step_that_libvirt_has_not_taken_waits_for_it) {
+    model.keepalive = 0s;
+    world(model);
+    const auto web = host->add("web", obeys_after(20s));
+    host->policy->guests.stop.stop = {shutdown_for(30s)};
+    up_and_running();
+    host->world.freeze(host->uri, host->now(), host->now() + 2min);
+    host->drain();
+    EXPECT_EQ(host->outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host->asked(web), Each(shutdown_acpi));
+}
+
 TEST_F(Trouble, libvirt_that_was_never_there_is_given_up_after_connect_timeout) {
     model.answers_from = kNever;
     world(model);

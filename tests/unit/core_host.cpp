@@ -51,6 +51,8 @@ void Host::start() {
     driver().start_guestd();
     driver().run(
         [&] {
+            if (!driver().alive())
+                return false;
             for (const auto& view : driver().machine().uris())
                 if (!view.listed)
                     return false;
@@ -76,8 +78,10 @@ void Host::boot() {
 }
 
 void Host::finish() {
-    EXPECT_TRUE(driver().run_to_end(now() + kForever)) << transcript();
-    run_for(store.latency + 100ms);  // what the store still has to write
+    do {
+        EXPECT_TRUE(driver().run_to_end(now() + kForever)) << transcript();
+        run_for(store.latency + 100ms);  // what the store still has to write
+    } while (!driver().alive());
 }
 
 const RunGuestRecord* Host::row(const GuestId& guest) const {

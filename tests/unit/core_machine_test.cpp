@@ -312,6 +312,16 @@ TEST_F(Lives, after_the_drain_of_a_host_that_goes_down_the_list_is_left_alone) {
     EXPECT_TRUE(host.on_list(web));
 }
 
+TEST_F(Lives,
+       a_guest_left_running_stays_listed_when_guestd_is_started_again_before_the_host_is_down) {
+    const auto web = host.add("web");
+    host.policy->guests.stop.stop = {leave_step()};
+    host.drain();
+    restart_guestd();
+    host.run_for(1min);
+    EXPECT_TRUE(host.on_list(web));
+}
+
 TEST_F(Lives, forget_takes_an_entry_off) {
     const auto web = add_listed("web");
     host.booted_before();

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Spec 4 and the promise "every guest that ran before runs again" as properties.
+#include "core_random.hpp"
+
+namespace guestd::testing {
+namespace {
+
+/// Longer than all back-offs, locks and time-outs of a random fleet one after the other.
+constexpr Duration kLongEnough = 12h;
+/// Trouble is over by then.
+constexpr TimePoint kCalm{20min};
+
+class RandomBoot {
+public:
+    explicit RandomBoot(bool faulty_events) : host(random_uri(faulty_events)), count(number(1, 6)) {
+        for (unsigned i = 0; i < count; ++i) {
+            const auto name = "g" + std::to_string(i);
+            auto model = chance(10) ? random_running_guest() : random_stopped_guest();
+            model.persistent = true;
+            const auto id = host.add(name, model);
+            guests.push_back(id);
+            was_up.push_back(is_active(model.state));
+            if (chance(60))
+                host.list(id, ResumeEntry{.expect_restore = model.managed_save});
+            was_listed.push_back(host.on_list(id));
+            random_start_policy(host.policy->of(name));
+        }
+        random_order(*host.policy, count);
+        host.policy->uris.max_parallel = number(0, 3);
+        host.policy->uris.start_delay = one_of<Duration>({0s, 0s, 4s});
+        host.store.latency = one_of<Duration>({1ms, 900ms});
+    }
+    void run_to_end() {
+        hold(host, host.driver().run_to_end(host.now() + kLongEnough), "the run does not end");
+        hold(host, !host.driver().livelock(), "livelock");
+        host.run_for(host.store.latency + 1s);
+    }
+    const StartPolicy& policy(std::size_t i) {
+        return host.policy->of("g" + std::to_string(i)).start;
+    }
+    bool in_run(std::size_t i) { return host.outcome(guests[i]) != Outcome::pending; }
+
+    Host host;
+    unsigned count;
+    std::vector<GuestId> guests;
+    std::vector<bool> was_up;
+    std::vector<bool> was_listed;
+};
+
+/// Nobody else touched them: a guest that was listed is up, or is listed still, or policy says so.
+void check_nothing_lost(RandomBoot& boot) {
+    for (std::size_t i = 0; i < boot.guests.size(); ++i) {
+        const auto& guest = boot.guests[i];
+        const bool by_policy =
+            boot.policy(i).policy == StartChoice::never || !boot.policy(i).resume;
+        hold(boot.host,
+             !boot.was_listed[i] || boot.host.up(guest) || boot.host.on_list(guest) || by_policy,
+             "lost");
+        hold(boot.host, !(boot.host.up(guest) && boot.host.on_list(guest)),
+             "runs, and is still listed");
+    }
+}
+
+void check_each_once(RandomBoot& boot) {
+    for (std::size_t i = 0; i < boot.guests.size(); ++i) {
+        const auto& truth = boot.host.truth(boot.guests[i]);
+        hold(boot.host, truth.boots + truth.restores <= (boot.was_up[i] ? 0U : 1U),
+             "started twice");
+        const auto& model = boot.host.world.model(boot.guests[i]);
+        hold(boot.host, !(model.managed_save && model.image_breaks && truth.boots > 0),
+             "cold-booted in spite of its image");
+    }
+}
+
+/// A guest begins after each of its needs has come to its end; not at all when a required one
+/// failed.
+void check_order(RandomBoot& boot) {
+    const auto over = ends(boot.host.driver().transcript());
+    for (std::size_t i = 0; i < boot.guests.size(); ++i) {
+        const auto& asked = boot.host.truth(boot.guests[i]).asked;
+        if (asked.empty())
+            continue;
+        const auto& policy = boot.host.policy->of("g" + std::to_string(i));
+        const auto check = [&](const std::string& need, bool hard) {
+            const auto index = std::stoul(need.substr(1));
+            if (!boot.in_run(index))
+                return;
+            hold(boot.host, over.at(boot.guests[index]) <= asked.front().at, "too early");
+            hold(boot.host, !hard || boot.host.outcome(boot.guests[index]) != Outcome::failed,
+                 "started without what it requires");
+        };
+        for (const auto& need : policy.after)
+            check(need, false);
+        for (const auto& need : policy.requires_)
+            check(need, true);
+    }
+}
+
+RC_GTEST_PROP(BootProperty, calm_libvirt, ()) {
+    RandomBoot boot{false};
+    boot.host.start();
+    boot.run_to_end();
+    const auto& transcript = boot.host.driver().transcript();
+    hold(boot.host, two_calls_at_once(transcript));
+    hold(boot.host, too_many_long_calls(transcript));
+    hold(boot.host, two_outcomes(transcript));
+    hold(boot.host, too_many_starting(transcript, boot.host.policy->uris.max_parallel));
+    hold(boot.host, too_little_delay(transcript, boot.host.policy->uris.start_delay));
+    check_nothing_lost(boot);
+    check_each_once(boot);
+    check_order(boot);
+}
+
+RC_GTEST_PROP(BootProperty, libvirt_in_trouble_and_guestd_killed, ()) {
+    RandomBoot boot{chance(50)};
+    boot.host.start();
+    if (random_weather(boot.host, boot.host.uri, boot.host.now(), kCalm).for_ever)
+        RC_DISCARD("never ends, rightly");
+    for (auto kills = number(0, 3); kills > 0; --kills) {
+        boot.host.driver().kill_at(boot.host.driver().points() + number(1, 80),
+                                   one_of<Duration>({100ms, 10s, 100s}));
+        boot.host.run_for(3min);
+    }
+    boot.host.driver().kill_at(0, {});
+    boot.host.run_for(2min);
+    boot.run_to_end();
+    const auto& transcript = boot.host.driver().transcript();
+    hold(boot.host, two_calls_at_once(transcript));
+    hold(boot.host, too_many_long_calls(transcript));
+    check_nothing_lost(boot);
+    check_each_once(boot);
+    for (const auto& [key, row] : boot.host.store.guests.at(1))
+        hold(boot.host, row.outcome != Outcome::pending, "no outcome");
+}
+
+/// Boot, drain, power cut or reboot, again and again, with guestd killed at will: a guest that ran
+/// when a drain had written its intent runs in the end, or is on the list, or failed before all
+/// eyes.
+RC_GTEST_PROP(BootProperty, whole_lives_of_a_host, ()) {
+    Host host{random_uri(chance(30))};
+    std::vector<GuestId> guests;
+    for (unsigned i = 0; i < 5; ++i) {
+        auto model = random_running_guest();
+        model.persistent = true;
+        model.boot_time = 3s;
+        const auto name = "g" + std::to_string(i);
+        guests.push_back(host.add(name, model));
+        random_stop_policy(host.policy->of(name));
+    }
+    random_order(*host.policy, 5);
+    host.policy->uris.deadline = one_of<Duration>({30s, 5min});
+    host.booted_before();
+    host.start();
+    for (auto boots = number(1, 3); boots > 0; --boots) {
+        host.driver().kill_at(0, {});
+        host.run_for(10s);  // guestd is there, and connected
+        host.driver().send(RunRequested{RunKind::drain, Trigger::reboot, {}, {}});
+        std::vector<GuestId> owed;
+        for (const auto& guest : guests)
+            if (host.up(guest) || host.on_list(guest))
+                owed.push_back(guest);
+        host.run_for(host.store.latency + 5ms);  // the intent
+        if (chance(50))
+            host.driver().kill_at(host.driver().points() + number(1, 60), 3s);
+        host.run_for(one_of<Duration>({0s, 2s, 10s, 6min}));  // power fails, or not
+        host.reboot();
+        host.driver().start_guestd();
+        if (chance(50))
+            host.driver().kill_at(host.driver().points() + number(1, 60), 3s);
+        host.run_for(one_of<Duration>({1s, 4s, 10min}));
+        for (const auto& guest : owed)
+            hold(host, host.up(guest) || host.on_list(guest),
+                 host.world.model(guest).name + " is lost");
+    }
+}
+
+}  // namespace
+}  // namespace guestd::testing
