@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guestd/machine.hpp"
 
-#include <cassert>
+#include <set>
 #include <utility>
 
 #include "core/boot_run.hpp"
@@ -34,6 +34,7 @@ public:
     std::optional<RunRecord> last_run_;
     RunId last_run_id_ = 0;
     StoreId last_store_ = 0;
+    std::set<CallId> looks_;  ///< of ours, outside any run
 
 private:
     void take_in(const Event& event);
@@ -136,9 +137,12 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
         if (!was_up && is_start(changed->what) &&
             resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
             !(boot_ && boot_->minds(id)) && !calls_.find(id, CallKind::probe))
-            calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now);
+            looks_.insert(
+                calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now));
     } else if (const auto* call = std::get_if<CallReturned>(&event)) {
-        const bool tells = returned == CallKind::start || returned == CallKind::probe;
+        // Not what a drain has read: of a guest that it failed to stop in time, and that may go
+        // yet.
+        const bool tells = returned == CallKind::start || looks_.contains(call->id);
         if (tells && call->observed && is_active(call->observed->state))
             settle_entry(ctx, call->guest);
     }
@@ -171,6 +175,8 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
     else if (boot_)
         boot_->handle(ctx, event);
     settle_entries(ctx, event, returned, was_up);
+    if (const auto* call = std::get_if<CallReturned>(&event))
+        looks_.erase(call->id);
     if (drain_)
         drain_->advance(ctx);
     if (boot_)
