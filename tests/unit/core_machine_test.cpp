@@ -322,6 +322,24 @@ TEST_F(Lives,
     EXPECT_TRUE(host.on_list(web));
 }
 
+TEST(LateReading, of_a_guest_that_a_drain_failed_to_stop_in_time_settles_nothing) {
+    sim::UriModel model;
+    model.latency = 4s;
+    Host host{model};
+    GuestModel large;
+    large.memory = Bytes{100ULL << 30};
+    const auto web = host.add("web", large);
+    host.policy->guests.stop.stop = {save_for(10min)};
+    host.booted_before();
+    host.start();
+    host.world.cut(host.uri, host.now() + 20s, host.now() + 21s);
+    host.drain({RunKind::drain, Trigger::manual, 1min, {}});
+    ASSERT_EQ(host.outcome(web), Outcome::failed);
+    ASSERT_EQ(host.commands<Call>().back().second.kind, probe) << "on its way when the run ends";
+    host.run_for(20s);
+    EXPECT_TRUE(host.on_list(web)) << "its save goes on";
+}
+
 TEST_F(Lives, forget_takes_an_entry_off) {
     const auto web = add_listed("web");
     host.booted_before();
