@@ -234,12 +234,13 @@ TEST_F(Ladder, leave_touches_nothing) {
 }
 
 TEST_F(Ladder, leave_needs_no_free_place) {
-    const auto web = host.add("web");
-    host.policy->of("web").stop.stop = {leave_step()};
     for (const char* name : {"a", "b", "c"})
         host.add(name, deaf());
+    const auto web = host.add("web");
+    host.policy->of("web").stop.stop = {leave_step()};
     host.policy->uris.parallel_shutdown = 1;
     host.drain();
+    EXPECT_LT(host.took(web), 1s);
     EXPECT_EQ(host.outcome(web), Outcome::left_running);
 }
 

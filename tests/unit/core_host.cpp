@@ -107,6 +107,11 @@ const ResumeEntry* Host::entry(const GuestId& guest) const {
     return found == store.entries.end() ? nullptr : &found->second;
 }
 
+Duration Host::took(const GuestId& guest) const {
+    const auto* found = row(guest);
+    return found == nullptr || !found->ended ? Duration::max() : *found->ended - last_run().started;
+}
+
 bool Host::on_list(const GuestId& guest) const {
     return entry(guest) != nullptr;
 }

@@ -62,6 +62,8 @@ public:
     std::vector<CallKind> asked(const GuestId& guest) const;
     /// When the n-th call of that kind reached it, counted from the start of the newest run.
     Duration asked_at(const GuestId& guest, CallKind kind, std::size_t n = 0) const;
+    /// From the start of the newest run to the guest's outcome.
+    Duration took(const GuestId& guest) const;
     /// Commands of one type, in order.
     template <class T>
     std::vector<std::pair<TimePoint, T>> commands() const;
