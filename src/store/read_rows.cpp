@@ -131,8 +131,8 @@ void read_selections(Database& db, std::vector<RunRecord>& runs) {
     }
 }
 
-/// After a drain of a host that went down, this is a new life of the host whatever the boot id says:
-/// a soft reboot keeps the kernel, and containers may share its boot id.
+/// After a drain of a host that went down, this is a new life of the host whatever the boot id
+/// says: a soft reboot keeps the kernel, and containers may share its boot id.
 bool boot_run_done(Database& db, const std::string& boot_id) {
     auto found = db.prepare(
         "SELECT 1 FROM run AS boot WHERE boot_id = ?1 AND kind = ?2 AND trigger_word = ?3"

@@ -262,13 +262,11 @@ TEST_P(DrainBeforeBoot, AsksForAnotherBootRunWhenTheHostWentDown) {
     open_store(dir, more).store->write(StoreRun{.run = again});
     EXPECT_TRUE(reopen(dir).boot_run_done);
 }
-INSTANTIATE_TEST_SUITE_P(Triggers, DrainBeforeBoot,
-                         ::testing::Values(std::pair{Trigger::soft_reboot, true},
-                                           std::pair{Trigger::reboot, true},
-                                           std::pair{Trigger::poweroff, true},
-                                           std::pair{Trigger::kexec, true},
-                                           std::pair{Trigger::manual, false},
-                                           std::pair{Trigger::maintenance, false}));
+INSTANTIATE_TEST_SUITE_P(
+    Triggers, DrainBeforeBoot,
+    ::testing::Values(std::pair{Trigger::soft_reboot, true}, std::pair{Trigger::reboot, true},
+                      std::pair{Trigger::poweroff, true}, std::pair{Trigger::kexec, true},
+                      std::pair{Trigger::manual, false}, std::pair{Trigger::maintenance, false}));
 
 TEST_F(Records, HistoryIsBoundedAndIntentIsNot) {
     constexpr RunId kRuns = 205;

@@ -245,12 +245,13 @@ TEST(ConfigWarnings, NameWhatThisVersionDoesNotCarryOut) {
     std::vector<std::string> lines;
     for (const auto& warning : config->warnings())
         lines.push_back(render_problem(warning));
-    EXPECT_EQ(lines, (std::vector<std::string>{
-                         "f.toml:2:1: boot.ready: one of these probes has no effect in this version",
-                         "f.toml:4:1: boot.min_free_memory: this setting has no effect in this "
-                         "version",
-                         "f.toml:6:1: shutdown.stop: the step 'migrate' has no effect in this "
-                         "version"}));
+    EXPECT_EQ(lines,
+              (std::vector<std::string>{
+                  "f.toml:2:1: boot.ready: one of these probes has no effect in this version",
+                  "f.toml:4:1: boot.min_free_memory: this setting has no effect in this "
+                  "version",
+                  "f.toml:6:1: shutdown.stop: the step 'migrate' has no effect in this "
+                  "version"}));
 }
 
 }  // namespace
