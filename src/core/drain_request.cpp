@@ -78,12 +78,10 @@ void DrainRun::request_shutdown(Context& ctx, DrainTask& task) {
     ++task.attempts;
 }
 
-/// Graceful first, then forced, again and again; but never a second forced one beside one that has
-/// not returned: each costs a thread, and libvirt is at it already.
+/// Graceful first, then forced, again and again; but never a second forced one before the last has
+/// returned: each costs a thread, and libvirt is at it already.
 void DrainRun::request_destroy(Context& ctx, DrainTask& task) {
     const bool forced = task.attempts > 0;
-    if (task.attempts > 1 && task.call != 0)
-        return;
     if (task.call != 0)
         ctx.calls.abandon(ctx.out, task.call);
     task.call = ctx.calls.submit(
