@@ -41,6 +41,7 @@ struct GuestModel {
     bool refuses_save = false;           ///< VFIO and the like
     bool save_breaks = false;            ///< fails half way: disk full
     bool deaf_to_sigterm = false;        ///< graceful destroy fails
+    bool refuses_destroy = false;        ///< at once: no permission
     bool unkillable = false;             ///< stuck in the kernel
 
     // How it starts.

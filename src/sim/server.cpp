@@ -282,6 +282,8 @@ void World::do_abort(Guest& guest, const Handle& call) {
 void World::do_destroy(Guest& guest, const Handle& call) {
     if (!is_active(guest.truth.state))
         return reply(call, CallStatus::refused, "domain is not running");
+    if (guest.model.refuses_destroy)
+        return reply(call, CallStatus::refused, "access denied");
     const bool forced = call->call.kind == CallKind::destroy_forced;
     const bool dies = !guest.model.unkillable && (forced || !guest.model.deaf_to_sigterm);
     const auto time = dies ? kDeathTime : forced ? kForcedTime : kGracefulTime;

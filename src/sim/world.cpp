@@ -122,6 +122,22 @@ void World::cut(UriId id, TimePoint from, TimePoint to) {
     });
 }
 
+void World::cut_calls(const GuestId& id) {
+    auto& uri = this->uri(id);
+    std::erase_if(uri.pending, [&](const auto& pending) {
+        const auto& [call, guest] = pending;
+        if (guest != id)
+            return false;
+        deliver(id.uri, Duration::zero(),
+                CallReturned{.id = call,
+                             .guest = guest,
+                             .status = CallStatus::unknown,
+                             .message = "connection reset",
+                             .observed = {}});
+        return true;
+    });
+}
+
 void World::lose(UriId id, const std::string& reason) {
     auto& uri = this->uri(id);
     const bool told = std::exchange(uri.connected, false);

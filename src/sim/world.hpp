@@ -59,6 +59,8 @@ public:
     void kill_daemon(UriId uri, TimePoint from, TimePoint to);
     /// Only the way to it breaks.
     void cut(UriId uri, TimePoint from, TimePoint to);
+    /// Only the connections of calls under way on this guest break, now.
+    void cut_calls(const GuestId& id);
     void at(TimePoint when, Clockwork::Action action) { clock_.schedule(when, std::move(action)); }
 
     // What somebody else does to a guest, at once.

@@ -224,6 +224,16 @@ TEST_F(Ladder, an_unkillable_guest_fails_at_the_deadline_after_few_tries) {
     EXPECT_TRUE(host.on_list(web));
 }
 
+TEST_F(Ladder, a_destroy_that_is_refused_at_once_is_not_repeated_in_a_hot_loop) {
+    GuestModel model;
+    model.refuses_destroy = true;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.stop = {destroy_step()};
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::failed);
+    EXPECT_LE(host.asked(web).size(), 122U) << "every 5 s for 10 min";
+}
+
 TEST_F(Ladder, leave_touches_nothing) {
     const auto web = host.add("web");
     host.policy->guests.stop.stop = {leave_step()};

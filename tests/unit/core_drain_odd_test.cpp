@@ -151,6 +151,25 @@ TEST_F(Odd, a_guest_that_is_being_started_by_a_boot_run_is_drained_when_it_is_up
     EXPECT_TRUE(host.on_list(web));
 }
 
+TEST(OddReading, from_before_the_start_does_not_end_the_wait_for_it) {
+    sim::UriModel model;
+    model.latency = 300ms;
+    Host host{model};
+    const auto first = host.add("first", stopped());
+    const auto web = host.add("web", stopped());
+    host.list(first);
+    host.list(web);
+    host.policy->uris.start_delay = 10s;
+    host.start();
+    const auto start_of_web = host.now() + 10s;
+    host.driver().send_at(start_of_web - 50ms, GuestChanged{web, Lifecycle::booted, "web", true});
+    host.driver().send_at(start_of_web + 50ms,
+                          RunRequested{RunKind::drain, Trigger::manual, {}, {}});
+    host.run_for(11s);
+    host.finish();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down) << "what was read: not started yet";
+}
+
 TEST_F(Odd, a_start_that_fails_during_a_drain_keeps_its_entry_as_it_was) {
     auto model = stopped();
     model.start_time = 20s;
