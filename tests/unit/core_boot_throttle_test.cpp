@@ -229,6 +229,18 @@ TEST_F(Throttle, libvirt_lost_during_a_start_is_asked_again_when_it_is_back) {
     EXPECT_EQ(host.truth(web).boots, 1U);
 }
 
+TEST_F(Throttle, a_start_of_unknown_result_uses_up_no_tries) {
+    auto model = stopped();
+    model.start_time = 10s;
+    const auto web = add_listed("web", model);
+    host.policy->guests.start.retry.attempts = 1;
+    host.world.kill_daemon(host.uri, TimePoint{5s}, TimePoint{1min});
+    host.world.kill_daemon(host.uri, TimePoint{65s}, TimePoint{2min});
+    host.boot();
+    EXPECT_EQ(host.outcome(web), Outcome::started);
+    EXPECT_THAT(host.asked(web), SizeIs(3));
+}
+
 TEST_F(Throttle, a_start_that_went_on_while_the_connection_was_lost_is_not_made_again) {
     auto model = stopped();
     model.start_time = 10s;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Issue 3, point 6: guests in odd states, each with its rule.
+#include "core_checks.hpp"
 #include "core_host.hpp"
 
 namespace guestd::testing {
@@ -167,7 +168,8 @@ TEST(OddReading, from_before_the_start_does_not_end_the_wait_for_it) {
                           RunRequested{RunKind::drain, Trigger::manual, {}, {}});
     host.run_for(11s);
     host.finish();
-    EXPECT_EQ(host.outcome(web), Outcome::shut_down) << "what was read: not started yet";
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_EQ(two_outcomes(host.driver().transcript()), Complaint{}) << "it was not up yet";
 }
 
 TEST_F(Odd, a_start_that_fails_during_a_drain_keeps_its_entry_as_it_was) {

@@ -77,6 +77,18 @@ TEST_F(Lives, the_result_of_an_abandoned_call_is_ignored) {
     EXPECT_GE(host.asked_at(web, destroy_graceful), 2min + 25s) << "it refused nothing";
 }
 
+TEST_F(Lives, what_an_unknown_call_read_is_ignored) {
+    const auto web = host.add("web", deaf());
+    drain_for(1s);
+    host.driver().send(
+        CallReturned{.id = 999,
+                     .guest = web,
+                     .observed = GuestInfo{.uuid = web.uuid, .state = GuestState::shutoff}});
+    host.run_for(1s);
+    EXPECT_THAT(host.notices(NoticeKind::guest_done), IsEmpty());
+    EXPECT_EQ(host.driver().machine().uris()[0].guests[0].state, GuestState::running);
+}
+
 TEST_F(Lives, an_unfinished_drain_of_this_boot_goes_on_with_its_deadline) {
     auto model = deaf();
     model.refuses_save = true;
@@ -205,6 +217,21 @@ TEST_F(Lives, a_continued_boot_run_does_not_start_again_what_was_settling) {
     EXPECT_EQ(host.outcome(web), Outcome::started);
 }
 
+TEST_F(Lives, a_continued_boot_run_finds_no_new_reasons) {
+    GuestModel model;
+    model.autostart = true;
+    const auto automatic = host.add("automatic", model);  // runs already
+    const auto slow = add_listed("slow");
+    host.policy->of("slow").start.ready = {Probe{.kind = ProbeKind::delay, .span = 1min}};
+    host.start();
+    host.run_for(10s);
+    host.world.stop_by_hand(automatic);
+    restart_guestd();
+    host.finish();
+    EXPECT_TRUE(host.up(slow));
+    EXPECT_FALSE(host.up(automatic)) << "an admin stopped it: it stays stopped";
+}
+
 TEST_F(Lives, a_continued_boot_run_starts_the_rest) {
     for (int i = 0; i < 6; ++i)
         add_listed("g" + std::to_string(i));
@@ -300,6 +327,14 @@ TEST_F(Lives, an_entry_of_a_failed_guest_is_dropped_when_somebody_starts_it_duri
     EXPECT_FALSE(host.on_list(web));
     ASSERT_TRUE(host.driver().machine().active_run());
     (void)slow;
+}
+
+TEST_F(Lives, a_guest_started_after_the_drain_of_a_host_that_goes_down_stays_listed) {
+    const auto web = host.add("web");
+    host.drain();
+    host.world.start_by_hand(web);
+    host.run_for(1min);
+    EXPECT_TRUE(host.on_list(web)) << "it goes down with the host";
 }
 
 TEST_F(Lives, after_the_drain_of_a_host_that_goes_down_the_list_is_left_alone) {
