@@ -13,7 +13,8 @@ constexpr TimePoint kCalm{20min};
 
 class RandomBoot {
 public:
-    explicit RandomBoot(bool faulty_events) : host(random_uri(faulty_events)), count(number(1, 6)) {
+    explicit RandomBoot(bool faulty_events)
+        : host(random_uri(faulty_events)), count(number(1, 6)), true_events(!faulty_events) {
         for (unsigned i = 0; i < count; ++i) {
             const auto name = "g" + std::to_string(i);
             auto model = chance(10) ? random_running_guest() : random_stopped_guest();
@@ -43,6 +44,7 @@ public:
 
     Host host;
     unsigned count;
+    bool true_events;
     std::vector<GuestId> guests;
     std::vector<bool> was_up;
     std::vector<bool> was_listed;
@@ -57,7 +59,9 @@ void check_nothing_lost(RandomBoot& boot) {
         hold(boot.host,
              !boot.was_listed[i] || boot.host.up(guest) || boot.host.on_list(guest) || by_policy,
              "lost");
-        hold(boot.host, !(boot.host.up(guest) && boot.host.on_list(guest)),
+        // A start of unknown result that comes up after its run is known by its event only.
+        const bool known = boot.host.outcome(guest) != Outcome::failed || boot.true_events;
+        hold(boot.host, !(known && boot.host.up(guest) && boot.host.on_list(guest)),
              "runs, and is still listed");
     }
 }
