@@ -135,9 +135,8 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         const auto& id = changed->guest;
         if (!was_up && is_start(changed->what) &&
-            resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr &&
-            !(boot_ && boot_->minds(id)) && !calls_.find(id, CallKind::probe))
-            looks_.insert(
+            resume_.find(ctx.uri_text(id.uri), id.uuid) != nullptr && !(boot_ && boot_->minds(id)))
+            looks_.insert(  // whatever else reads it now may have read it before it started
                 calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::probe}, ctx.now));
     } else if (const auto* call = std::get_if<CallReturned>(&event)) {
         // Not what a drain has read: of a guest that it failed to stop in time, and that may go
@@ -210,11 +209,16 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
         last_run_ = boot_->record();
         boot_.reset();
     }
+    auto deadline = event.deadline;
     if (drain_) {
+        // The host goes down already, for a reason with a clock of its own (a battery): the new
+        // request does not wind it back.
+        if (!deadline && host_goes_down(drain_->record().trigger))
+            deadline = std::max(drain_->record().deadline - ctx.now, Duration::zero());
         drain_->hand_over(ctx);
         last_run_ = drain_->record();
     }
-    drain_ = std::make_unique<DrainRun>(std::move(record), event.deadline);
+    drain_ = std::make_unique<DrainRun>(std::move(record), deadline);
     drain_->begin(ctx);
 }
 
