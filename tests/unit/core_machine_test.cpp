@@ -105,6 +105,22 @@ TEST_F(Lives, an_unfinished_drain_of_this_boot_goes_on_with_its_deadline) {
     EXPECT_EQ(host.last_run().id, 2U) << "no new run";
 }
 
+TEST_F(Lives, a_poweroff_does_not_wind_back_the_clock_of_a_battery) {
+    Host fresh;
+    auto model = deaf();
+    model.unkillable = true;
+    model.refuses_save = true;
+    fresh.add("web", model);
+    fresh.booted_before();
+    fresh.start();
+    fresh.driver().send(RunRequested{RunKind::drain, Trigger::ups, Duration{90s}, {}});
+    fresh.run_for(60s);
+    fresh.driver().send(kPoweroff);
+    fresh.finish();
+    EXPECT_EQ(fresh.last_run().trigger, Trigger::poweroff);
+    EXPECT_EQ(*fresh.last_run().ended - fresh.last_run().started, Duration{30s});
+}
+
 TEST_F(Lives, a_deadline_that_was_asked_for_holds_after_a_restart) {
     for (const auto& asked : {Duration{3min}, Duration{30min}}) {
         Host fresh;
@@ -288,6 +304,21 @@ TEST_F(Lives, an_entry_is_dropped_when_somebody_starts_its_guest) {
     EXPECT_TRUE(host.on_list(web));
     host.world.start_by_hand(web);
     host.run_for(1s);
+    EXPECT_FALSE(host.on_list(web));
+}
+
+TEST(DefinedAgain, and_started_at_once_a_guest_leaves_the_list) {
+    sim::UriModel model;
+    model.latency = 300ms;
+    Host host{model};
+    const auto web = host.add("web", stopped());
+    host.list(web);
+    host.booted_before();
+    host.start();
+    host.driver().send(GuestChanged{web, Lifecycle::defined, "web", true});
+    host.run_for(100ms);  // the look at its definition is on its way
+    host.world.start_by_hand(web);
+    host.run_for(2s);
     EXPECT_FALSE(host.on_list(web));
 }
 
