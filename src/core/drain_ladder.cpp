@@ -200,7 +200,10 @@ void DrainRun::on_save_time(Context& ctx, DrainTask& task) {
         if (task.aborting)
             return next_rung(ctx, task, "did not end when aborted");
         task.aborting = true;
-        task.rung_end = std::min(ctx.now + kAbortTime, task.deadline);
+        // What comes after it must still have time, however short the deadline.
+        const bool last = task.rung + 1 == task.ladder.size();
+        const auto left = task.deadline - ctx.now;
+        task.rung_end = ctx.now + std::min(Duration{kAbortTime}, last ? left : left / 2);
         ctx.calls.submit(ctx.out, Call{.guest = task.id, .kind = CallKind::abort_job}, ctx.now);
     } else if (ctx.now >= task.next_request) {
         task.next_request = kNever;
