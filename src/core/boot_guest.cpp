@@ -27,10 +27,6 @@ Duration backoff(const Retry& retry, unsigned attempt, const Uuid& uuid) {
     return grown + grown * static_cast<long>(dice) / 5000;
 }
 
-std::string seconds(Duration time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + "s";
-}
-
 }  // namespace
 
 std::tuple<long, std::uint64_t, GuestId> BootRun::key(const BootTask& task) {

@@ -178,16 +178,7 @@ void BootRun::advance(Context& ctx) {
 void BootRun::finish_if_done(Context& ctx) {
     if (pending_ > 0 || !silent_.empty())
         return;
-    std::map<Outcome, unsigned> counts;
-    for (const auto& [id, task] : tasks_) {
-        ++counts[task.outcome];
-        record_.clean = record_.clean && is_clean(task.outcome);
-    }
-    std::string text;
-    for (const auto& [outcome, count] : counts)
-        text += (text.empty() ? "" : ", ") + std::to_string(count) + " " +
-                std::string{to_string(outcome)};
-    conclude_run(ctx, record_, RunState::finished, text.empty() ? "no guests" : text);
+    conclude_finished(ctx, record_, outcomes_of(tasks_));
 }
 
 void BootRun::stop(Context& ctx, RunState state, const std::string& why) {
@@ -220,10 +211,7 @@ RunProgress BootRun::progress() const {
 }
 
 std::vector<GuestProgress> BootRun::guests() const {
-    std::vector<GuestProgress> guests;
-    for (const auto& [id, task] : tasks_)
-        guests.push_back(progress_of(task));
-    return guests;
+    return progress_of_all(tasks_);
 }
 
 }  // namespace guestd::core

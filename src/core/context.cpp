@@ -117,6 +117,20 @@ void conclude_run(Context& ctx, RunRecord& run, RunState state, std::string text
                                 .warning = !run.clean});
 }
 
+void conclude_finished(Context& ctx, RunRecord& run, const std::map<Outcome, unsigned>& counts) {
+    std::string text;
+    for (const auto& [outcome, count] : counts) {
+        run.clean = run.clean && is_clean(outcome);
+        text += (text.empty() ? "" : ", ") + std::to_string(count) + " " +
+                std::string{to_string(outcome)};
+    }
+    conclude_run(ctx, run, RunState::finished, text.empty() ? "no guests" : text);
+}
+
+std::string seconds(Duration time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + "s";
+}
+
 void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::string text,
             bool warning) {
     Notice notice{.kind = kind, .run = run, .text = std::move(text), .warning = warning};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/calls.hpp"
 #include "core/fleet.hpp"
@@ -68,6 +69,23 @@ struct Task {
 
 GuestProgress progress_of(const Task& task);
 
+/// `tasks`: a run's map from guest to task, of whichever kind.
+template <class Tasks>
+std::vector<GuestProgress> progress_of_all(const Tasks& tasks) {
+    std::vector<GuestProgress> guests;
+    for (const auto& [id, task] : tasks)
+        guests.push_back(progress_of(task));
+    return guests;
+}
+
+template <class Tasks>
+std::map<Outcome, unsigned> outcomes_of(const Tasks& tasks) {
+    std::map<Outcome, unsigned> counts;
+    for (const auto& [id, task] : tasks)
+        ++counts[task.outcome];
+    return counts;
+}
+
 /// Ends the task's present phase (it becomes a span of the history) and begins the next.
 void enter_phase(Context& ctx, RunId run, Task& task, std::string phase, std::string note = {});
 /// The task's row in the store.
@@ -77,6 +95,11 @@ RunGuestRecord record_of(const Context& ctx, RunId run, const Task& task,
 void conclude(Context& ctx, RunId run, Task& task, Outcome outcome, std::string cause);
 /// Ends the run's record: row, notice.
 void conclude_run(Context& ctx, RunRecord& run, RunState state, std::string text);
+/// Ends a run all of whose guests have their outcome; one that is not clean makes the run so.
+void conclude_finished(Context& ctx, RunRecord& run, const std::map<Outcome, unsigned>& counts);
+
+/// "42s", for causes.
+std::string seconds(Duration time);
 
 void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::string text,
             bool warning);

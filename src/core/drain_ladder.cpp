@@ -18,10 +18,6 @@ constexpr Duration kTryAgain = 1s;
 /// How long a reading may take that confirms what an event told; then the event is believed.
 constexpr Duration kConfirmTime = 5s;
 
-std::string seconds(Duration time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + "s";
-}
-
 void add_cause(Task& task, const std::string& text) {
     if (!task.cause.empty())
         task.cause += "; ";

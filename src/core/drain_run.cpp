@@ -222,16 +222,7 @@ void DrainRun::finish_if_done(Context& ctx) {
     const auto open = [](const Uri& uri) { return !uri.seeded && !uri.given_up; };
     if (pending_ > 0 || std::ranges::any_of(uris_, open))
         return;
-    std::map<Outcome, unsigned> counts;
-    for (const auto& [id, task] : tasks_) {
-        ++counts[task.outcome];
-        record_.clean = record_.clean && is_clean(task.outcome);
-    }
-    std::string text;
-    for (const auto& [outcome, count] : counts)
-        text += (text.empty() ? "" : ", ") + std::to_string(count) + " " +
-                std::string{to_string(outcome)};
-    conclude_run(ctx, record_, RunState::finished, text.empty() ? "no guests" : text);
+    conclude_finished(ctx, record_, outcomes_of(tasks_));
 }
 
 void DrainRun::cancel(Context& ctx) {
@@ -332,10 +323,7 @@ RunProgress DrainRun::progress() const {
 }
 
 std::vector<GuestProgress> DrainRun::guests() const {
-    std::vector<GuestProgress> guests;
-    for (const auto& [id, task] : tasks_)
-        guests.push_back(progress_of(task));
-    return guests;
+    return progress_of_all(tasks_);
 }
 
 }  // namespace guestd::core

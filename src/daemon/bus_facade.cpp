@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/bus_facade.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "core/order.hpp"
 #include "daemon/app.hpp"
 
 namespace guestd::daemon {
@@ -21,10 +20,7 @@ Progress progress_by_guest(const Machine& machine) {
 }
 
 bool matches(const std::vector<std::string>& globs, const std::string& name, const Uuid& uuid) {
-    return globs.empty() || std::ranges::any_of(globs, [&](const auto& glob) {
-               return glob == name || glob == uuid.str() ||
-                      ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
-           });
+    return core::selected(globs, name) || std::ranges::find(globs, uuid.str()) != globs.end();
 }
 
 void add_progress(bus::GuestView& view, const GuestProgress& progress, RunId run) {
