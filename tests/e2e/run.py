@@ -109,8 +109,7 @@ def carry_out(run, module, options):
         context.save_logs(logs)
         (logs / "failure.txt").write_text(traceback.format_exc())
         what = f"took longer than {limit} s" if isinstance(problem, TooLong) else str(problem)
-        first = (what or type(problem).__name__).splitlines()[0]
-        return "FAIL", f"{first}\n     logs: {logs}"
+        return "FAIL", f"{what or type(problem).__name__}\n     logs: {logs}"
     finally:
         signal.alarm(0)
         if context:

@@ -49,9 +49,11 @@ class ContainerHost(Host):
         # share their services.
         self._cgroup = cgroup2() / self.folder.name
         self._cgroup.mkdir(exist_ok=True)
+        # Temporary names have underscores, which a machine name may not have; nor may it end in "-".
+        machine = self.folder.name.replace("_", "0")
         command = ["systemd-nspawn", f"--directory={self.root}", "--register=no", "--keep-unit",
                    "--private-network", "--capability=all", "--quiet", "--console=read-only",
-                   f"--machine={self.folder.name.replace('_', '-')}", "--hostname=testhost",
+                   f"--machine={machine}", "--hostname=testhost",
                    "--link-journal=no", "--resolv-conf=off", "--timezone=off",
                    "--setenv=SYSTEMD_COLORS=0",
                    "/lib/systemd/systemd", "--show-status=yes", *kernel_args]

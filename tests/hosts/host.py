@@ -109,8 +109,8 @@ class Host:
         self._reader = self.console.attach(self.process.stdout)
         match = self.console.wait_for(UP_LINE, limit, self._boot_mark)
         if not match:
-            ended = "ended at once" if self.process.poll() is not None else "is not up"
-            raise self.error(f"{ended}, waited for {limit} s")
+            waited = f"{time.monotonic() - started:.1f} s"
+            raise self.error(f"is not up after {waited} (the limit is {limit} s)")
         self.boot_id = match[1]
         if wait == "running":
             left = limit - (time.monotonic() - started)
