@@ -86,7 +86,7 @@ bool CallPool::may_hire() const {
             [&](const auto& worker) { return worker->call && worker->since < threshold; }));
     }
     return workers_.size() - slow < limits_.workers &&
-           workers_.size() + given_up_ < limits_.workers + kMaxGivenUp;
+           workers_.size() + given_up_ < limits_.workers + limits_.stuck;
 }
 
 void CallPool::hire() {

@@ -9,8 +9,7 @@
 ///
 /// An abandoned call cannot be stopped: its worker is given up as it is, tells nobody, and ends
 /// whenever libvirt lets go of it. It is replaced, but libvirtd may still be busy for it, and has
-/// few workers itself: those at work and those given up are never more than `workers` +
-/// kMaxGivenUp.
+/// few workers itself: those at work and those given up are never more than `workers` + `stuck`.
 
 #include <condition_variable>
 #include <deque>
@@ -27,6 +26,7 @@ class CallPool : public std::enable_shared_from_this<CallPool> {
 public:
     struct Limits {
         unsigned workers = 1;
+        unsigned stuck = 0;  ///< threads that may hang in libvirt beyond `workers`
         /// A call older than this does not count against `workers`; empty = all count.
         std::optional<Duration> slow_after;
     };

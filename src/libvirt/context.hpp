@@ -17,11 +17,6 @@ namespace guestd::libvirt {
 /// libvirtd's max_workers is 20 unless configured otherwise; five stay free, so that aborts,
 /// statistics and other clients are still served while all of ours are saving.
 inline constexpr unsigned kDefaultLongCalls = 15;
-/// Enough to overlap the round trips of short calls; libvirtd's prio_workers default to 5.
-inline constexpr unsigned kUrgentWorkers = 3;
-/// Threads per pool that may be stuck in libvirt, given up, and replaced all the same. With 15
-/// workers and these, one of libvirtd's 20 is still left for an abort.
-inline constexpr unsigned kMaxGivenUp = 4;
 /// A worker without work closes its connection after this: an idle daemon holds one per URI.
 inline constexpr Duration kIdleTime = std::chrono::seconds{30};
 /// How often the progress of saves is read: each reading occupies a worker of libvirtd.

@@ -25,12 +25,10 @@ constexpr unsigned long kXmlWaits = 11'000'000;
 
 }  // namespace
 
-Control::Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPool> urgent,
-                 std::shared_ptr<CallPool> longs, std::shared_ptr<SaveMonitor> saves,
-                 Settings settings)
+Control::Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPools> pools,
+                 std::shared_ptr<SaveMonitor> saves, Settings settings)
     : context_(std::move(context)),
-      urgent_(std::move(urgent)),
-      longs_(std::move(longs)),
+      pools_(std::move(pools)),
       saves_(std::move(saves)),
       settings_(settings) {}
 
@@ -52,9 +50,9 @@ void Control::hint() {
     }
 }
 
-void Control::mind_urgent() {
+void Control::mind_waiting() {
     const std::lock_guard lock{mutex_};
-    urgent_waits_ = true;
+    calls_wait_ = true;
     changed_.notify_all();
 }
 
@@ -84,8 +82,7 @@ void Control::lost(const std::string& reason) {
         state_.reason = reason;
     }
     context_->outlet.lost(reason);
-    urgent_->fail_unreached(reason);
-    longs_->fail_unreached(reason);
+    pools_->fail_unreached(reason);
 }
 
 void Control::run() {
@@ -184,10 +181,10 @@ bool Control::serve(ConnectPtr connection) {
     }
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
-        changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || urgent_waits_; });
-        if (std::exchange(urgent_waits_, false)) {
+        changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
+        if (std::exchange(calls_wait_, false)) {
             lock.unlock();
-            look_after_urgent();
+            look_after_waiting();
             lock.lock();
         }
     }
@@ -199,13 +196,13 @@ bool Control::serve(ConnectPtr connection) {
     return true;
 }
 
-void Control::look_after_urgent() {
+void Control::look_after_waiting() {
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
-        changed_.wait_for(lock, settings_.urgent_is_slow / 4,
+        changed_.wait_for(lock, settings_.short_is_slow / 4,
                           [&] { return stopping_ || !broken_.empty(); });
         lock.unlock();
-        const bool waiting = urgent_->relieve();
+        const bool waiting = pools_->relieve();
         lock.lock();
         if (!waiting) {
             return;

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "libvirt/call_pool.hpp"
+#include "libvirt/call_pools.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/handles.hpp"
 #include "libvirt/save_monitor.hpp"
@@ -27,7 +27,7 @@ class Control : public std::enable_shared_from_this<Control> {
 public:
     struct Settings {
         Duration connect_timeout{};
-        Duration urgent_is_slow{};
+        Duration short_is_slow{};
         unsigned long_calls = kDefaultLongCalls;
     };
     struct State {
@@ -36,8 +36,8 @@ public:
         unsigned attempts = 0;                     ///< since last listed
     };
 
-    Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPool> urgent,
-            std::shared_ptr<CallPool> longs, std::shared_ptr<SaveMonitor> saves, Settings settings);
+    Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPools> pools,
+            std::shared_ptr<SaveMonitor> saves, Settings settings);
 
     // Thread-safe; none blocks.
     /// False when there is no thread to be had.
@@ -45,8 +45,8 @@ public:
     void stop();
     /// libvirt has been seen to answer: do not wait out the back-off.
     void hint();
-    /// Calls wait for an urgent worker: look after them for a while.
-    void mind_urgent();
+    /// Short calls wait for a worker: look after them for a while.
+    void mind_waiting();
     State state() const;
 
 private:
@@ -59,14 +59,13 @@ private:
     void back_off();
     bool list(virConnectPtr connection);
     void find_agents(virConnectPtr connection, const std::vector<GuestInfo>& guests);
-    void look_after_urgent();
+    void look_after_waiting();
     void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);
     bool is_over() const;
 
     const std::shared_ptr<UriContext> context_;
-    const std::shared_ptr<CallPool> urgent_;
-    const std::shared_ptr<CallPool> longs_;
+    const std::shared_ptr<CallPools> pools_;
     const std::shared_ptr<SaveMonitor> saves_;
     const Settings settings_;
 
@@ -82,7 +81,7 @@ private:
     unsigned connections_ = 0;  ///< that were in use so far
     std::string broken_;        ///< why the connection in use is gone; "" = it is not
     bool hinted_ = false;
-    bool urgent_waits_ = false;
+    bool calls_wait_ = false;
     bool stopping_ = false;
 };
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "libvirt/call_pool.hpp"
+#include "libvirt/call_pools.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/control.hpp"
 #include "libvirt/errors.hpp"
@@ -41,17 +41,13 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
 struct LibvirtHypervisor::Link {
     Link(const Options& options, std::size_t index, EventSink sink)
         : context(make_context(options, index, std::move(sink))),
-          urgent(std::make_shared<CallPool>(
-              context, "virt-urgent",
-              CallPool::Limits{.workers = kUrgentWorkers, .slow_after = options.urgent_is_slow})),
-          longs(std::make_shared<CallPool>(
-              context, "virt-long",
-              CallPool::Limits{.workers = long_calls_of(options, index), .slow_after = {}})),
+          pools(std::make_shared<CallPools>(context, long_calls_of(options, index),
+                                            options.short_is_slow)),
           saves(std::make_shared<SaveMonitor>(context)),
           control(std::make_shared<Control>(
-              context, urgent, longs, saves,
+              context, pools, saves,
               Control::Settings{.connect_timeout = options.connect_timeout,
-                                .urgent_is_slow = options.urgent_is_slow,
+                                .short_is_slow = options.short_is_slow,
                                 .long_calls = long_calls_of(options, index)})) {
         context->answered = [weak = std::weak_ptr{control}] {
             if (const auto alive = weak.lock()) {
@@ -71,8 +67,7 @@ struct LibvirtHypervisor::Link {
     }
 
     std::shared_ptr<UriContext> context;
-    std::shared_ptr<CallPool> urgent;
-    std::shared_ptr<CallPool> longs;
+    std::shared_ptr<CallPools> pools;
     std::shared_ptr<SaveMonitor> saves;
     std::shared_ptr<Control> control;
 };
@@ -104,36 +99,27 @@ void LibvirtHypervisor::start() {
 
 void LibvirtHypervisor::submit(const Call& call) {
     auto& to = link(call.guest.uri);
-    if (is_long(call.kind)) {
-        to.longs->submit(call);
-        return;
-    }
-    to.urgent->submit(call);
-    if (to.urgent->counts().waiting > 0) {
-        to.control->mind_urgent();
+    if (to.pools->submit(call)) {
+        to.control->mind_waiting();
     }
 }
 
 void LibvirtHypervisor::abandon(const AbandonCall& call) {
-    auto& to = link(call.guest.uri);
-    if (!to.urgent->abandon(call.id)) {
-        to.longs->abandon(call.id);
-    }
+    link(call.guest.uri).pools->abandon(call.id);
 }
 
 std::vector<UriStatus> LibvirtHypervisor::status() const {
     std::vector<UriStatus> all;
     for (const auto& each : links_) {
         const auto state = each->control->state();
-        const auto urgent = each->urgent->counts();
-        const auto longs = each->longs->counts();
+        const auto counts = each->pools->counts();
         all.push_back({.uri = each->context->uri,
                        .listed = state.listed,
                        .reason = state.reason,
                        .attempts = state.attempts,
-                       .workers = urgent.workers + longs.workers,
-                       .waiting = urgent.waiting + longs.waiting,
-                       .given_up = urgent.given_up + longs.given_up});
+                       .workers = counts.workers,
+                       .waiting = counts.waiting,
+                       .given_up = counts.given_up});
     }
     return all;
 }
@@ -142,8 +128,7 @@ void LibvirtHypervisor::stop_quickly() noexcept {
     for (const auto& each : links_) {
         each->context->outlet.close();
         each->control->stop();
-        each->urgent->stop();
-        each->longs->stop();
+        each->pools->stop();
         each->saves->stop();
     }
 }

@@ -3,9 +3,8 @@
 
 /// The way to libvirt: the facade over everything in this folder.
 ///
-/// Per URI: one control connection (events, listings), up to three workers for short calls, workers
-/// for long calls up to what libvirtd serves, and one reader of save progress; all but the first
-/// come with the work. No thread is ever joined, so a frozen libvirtd cannot keep the process from
+/// Per URI: one control connection (events, listings), workers for calls (call_pools.hpp), and one
+/// reader of save progress; all but the first come with the work. No thread is ever joined, so a frozen libvirtd cannot keep the process from
 /// exiting; memory that such a thread still uses is leaked on purpose.
 
 #include <functional>
@@ -28,7 +27,7 @@ struct Options {
     Duration progress_interval = std::chrono::seconds{1};
     Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
     /// A short call older than this no longer keeps those behind it from getting a worker.
-    Duration urgent_is_slow = std::chrono::seconds{1};
+    Duration short_is_slow = std::chrono::seconds{1};
     /// For tests: told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around_call;
 };

@@ -169,14 +169,32 @@ TEST_F(LibvirtLimits, ReplacementsOfAbandonedCallsAreBounded) {
     EXPECT_EQ(inbox_.count<CallReturned>(), 0U);
 }
 
+TEST_F(LibvirtLimits, ADestroyGetsThroughWhereEveryMonitorHangs) {
+    connect({.short_is_slow = 10ms});
+    const auto guests = define(20);
+    for (CallId id = 1; id <= guests.size(); ++id) {
+        submit(id, guests[id - 1], CallKind::shutdown_acpi);
+    }
+    ASSERT_TRUE(gate_.wait_inside(11)) << "3 workers, and 8 more in place of slow ones";
+    for (CallId id = 1; id <= guests.size(); ++id) {
+        hypervisor_->abandon({id, {UriId{0}, guests[id - 1]}});
+    }
+    submit(100, guests[0], CallKind::destroy_graceful);
+    submit(101, guests[1], CallKind::probe);
+    EXPECT_TRUE(gate_.wait_inside(13));
+    gate_.open();
+    EXPECT_TRUE(inbox_.take<CallReturned>());
+    EXPECT_TRUE(inbox_.take<CallReturned>());
+}
+
 TEST_F(LibvirtLimits, SlowShortCallsAreRelieved) {
-    connect({.urgent_is_slow = 10ms});
+    connect({.short_is_slow = 10ms});
     const auto guests = define(4);
     for (CallId id = 1; id <= 3; ++id) {
         submit(id, guests[id - 1], CallKind::destroy_graceful);
     }
     ASSERT_TRUE(gate_.wait_inside(3));
-    submit(4, guests[3], CallKind::shutdown_acpi);
+    submit(4, guests[3], CallKind::destroy_forced);
     EXPECT_TRUE(gate_.wait_inside(4));
     gate_.open();
 }
