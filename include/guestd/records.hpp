@@ -86,6 +86,7 @@ struct Restored {
     std::vector<RunGuestRecord> unfinished_guests;
     RunId last_run = 0;
     bool boot_run_done = false;  ///< this boot id has had its boot run (finished or not)
+    std::vector<std::string> known_uris;  ///< that a run or the resume list has had guests of
 };
 
 }  // namespace guestd

@@ -87,6 +87,9 @@ enum class Trigger {
     host_boot,
 };
 
+/// True for the triggers after which every guest that still runs is killed with the host.
+bool host_goes_down(Trigger trigger);
+
 /// Number of a run in the store; grows for ever.
 using RunId = std::uint32_t;
 

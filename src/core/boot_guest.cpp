@@ -18,6 +18,15 @@ constexpr Duration kUnknownRetry = 1s;
 /// systemd gives a service 90 s to stop by default.
 constexpr Duration kWatchTime = 2min;
 
+/// How long libvirt may take for a start before its place goes to the next guest: an image is read
+/// at a disk's slowest, and before that other starts may hold libvirt's workers.
+constexpr Duration kStartTime = 10min;
+constexpr std::uint64_t kSlowestRestore = 50ULL << 20;  // bytes per second
+
+Duration start_time(Bytes memory) {
+    return kStartTime + std::chrono::seconds{memory.count / kSlowestRestore};
+}
+
 /// Exponential, capped, and spread by up to a fifth so that guests that failed together do not come
 /// back together. The spread is a function of guest and attempt: the core has no dice.
 Duration backoff(const Retry& retry, unsigned attempt, const Uuid& uuid) {
@@ -53,6 +62,14 @@ void BootRun::start(Context& ctx, BootTask& task) {
         ctx.out,
         Call{.guest = task.id, .kind = CallKind::start, .bypass_cache = task.policy.bypass_cache},
         ctx.now);
+    agenda_.set(task.id, ctx.now + start_time(task.memory));
+}
+
+/// The call may still succeed, and its entry then leaves the list; but neither the others nor the
+/// end of the run wait for it any longer.
+void BootRun::start_overdue(Context& ctx, BootTask& task) {
+    finish(ctx, task, Outcome::failed,
+           "libvirt has not answered its start for " + seconds(start_time(task.memory)));
 }
 
 /// Confirmed running: whatever comes, it is off the list.

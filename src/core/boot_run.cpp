@@ -158,7 +158,9 @@ void BootRun::advance(Context& ctx) {
         return;
     for (const auto& id : agenda_.take_due(ctx.now)) {
         auto& task = tasks_.at(id);
-        if (task.stage == Stage::settling)
+        if (task.stage == Stage::starting)
+            start_overdue(ctx, task);
+        else if (task.stage == Stage::settling)
             check_ready(ctx, task);
         else if (task.stage == Stage::resting)
             make_ready(ctx, task);

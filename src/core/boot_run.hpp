@@ -112,6 +112,7 @@ private:
 
     // boot_guest.cpp: one guest on its way up
     void start(Context& ctx, BootTask& task);
+    void start_overdue(Context& ctx, BootTask& task);
     void came_up(Context& ctx, BootTask& task);
     void check_ready(Context& ctx, BootTask& task);
     bool is_ready(const Context& ctx, const BootTask& task, TimePoint& look_again) const;

@@ -8,24 +8,6 @@
 
 namespace guestd::core {
 
-bool host_goes_down(Trigger trigger) {
-    switch (trigger) {
-        case Trigger::reboot:
-        case Trigger::poweroff:
-        case Trigger::halt:
-        case Trigger::kexec:
-        case Trigger::soft_reboot:
-        case Trigger::ups:
-        case Trigger::session_end:
-            return true;
-        case Trigger::maintenance:
-        case Trigger::manual:
-        case Trigger::host_boot:
-            return false;
-    }
-    return true;
-}
-
 DrainRun::DrainRun(RunRecord record, std::optional<Duration> deadline)
     : record_(std::move(record)), deadline_override_(deadline) {}
 
@@ -53,11 +35,8 @@ void DrainRun::set_up_uris(Context& ctx) {
         const auto& state = ctx.fleet.uris()[i];
         // A URI that has answered before may have guests: it gets all the time there is. One that
         // never has is most likely not in use.
-        const bool known =
-            state.ever_listed ||
-            std::ranges::find(recorded_, state.uri, &RunGuestRecord::uri) != recorded_.end();
         const auto& deadline = uris_[i].deadline;
-        uris_[i].give_up = known ? deadline : std::min(deadline, ctx.now + connect_time);
+        uris_[i].give_up = state.known ? deadline : std::min(deadline, ctx.now + connect_time);
     }
 }
 

@@ -23,9 +23,6 @@
 
 namespace guestd::core {
 
-/// True for the triggers after which every guest that still runs is killed with the host.
-bool host_goes_down(Trigger trigger);
-
 struct DrainTask : Task {
     StopPolicy policy;
     Tier tier = Tier::normal;

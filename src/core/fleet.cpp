@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/fleet.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -50,9 +51,14 @@ Fleet::Fleet(std::vector<std::string> uris) {
         uris_.push_back(UriState{.uri = std::move(uri)});
 }
 
+void Fleet::know(const std::vector<std::string>& uris) {
+    for (auto& state : uris_)
+        state.known = state.known || std::ranges::find(uris, state.uri) != uris.end();
+}
+
 void Fleet::apply(const InventoryListed& event) {
     auto& state = uris_.at(static_cast<std::size_t>(event.uri));
-    state.listed = state.ever_listed = true;
+    state.listed = state.known = true;
     state.reason.clear();
     state.long_calls = std::max(1U, event.long_calls);
 

@@ -26,7 +26,7 @@ struct Guest {
 struct UriState {
     std::string uri;
     bool listed = false;       ///< answers now
-    bool ever_listed = false;  ///< has answered in this life
+    bool known = false;   ///< has answered once, in this life or an earlier one
     std::string reason = "not connected yet";
     unsigned long_calls = 1;
 };
@@ -34,6 +34,9 @@ struct UriState {
 class Fleet {
 public:
     explicit Fleet(std::vector<std::string> uris);
+
+    /// These have answered in an earlier life.
+    void know(const std::vector<std::string>& uris);
 
     void apply(const InventoryListed& event);
     void apply(const UriLost& event);

@@ -63,6 +63,7 @@ RunRecord Machine::Impl::new_run(const Context& ctx, RunKind kind, Trigger trigg
 void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boot, TimePoint now) {
     auto ctx = context(out, now);
     resume_.restore(restored.resume_list);
+    fleet_.know(restored.known_uris);
     last_run_id_ = restored.last_run;
     auto unfinished = restored.unfinished;
     if (unfinished && unfinished->boot_id != boot_id_) {
@@ -312,6 +313,11 @@ std::optional<std::string> Machine::refusal(const RunRequested& request) const {
         return "drain run " + std::to_string(impl_->drain_->record().id) + " is under way";
     if (request.kind == RunKind::boot && impl_->boot_)
         return "boot run " + std::to_string(impl_->boot_->record().id) + " is under way";
+    // It would end the boot run, and with it the way up of every guest it is not about.
+    if (request.kind == RunKind::drain && impl_->boot_ && !takes_over && !request.selection.empty())
+        return "boot run " + std::to_string(impl_->boot_->record().id) +
+               " is under way: wait for its end or cancel it first; a drain of all guests takes "
+               "its place";
     return std::nullopt;
 }
 

@@ -57,6 +57,24 @@ std::string Uuid::str() const {
     return text;
 }
 
+bool host_goes_down(Trigger trigger) {
+    switch (trigger) {
+        case Trigger::reboot:
+        case Trigger::poweroff:
+        case Trigger::halt:
+        case Trigger::kexec:
+        case Trigger::soft_reboot:
+        case Trigger::ups:
+        case Trigger::session_end:
+            return true;
+        case Trigger::maintenance:
+        case Trigger::manual:
+        case Trigger::host_boot:
+            return false;
+    }
+    return true;
+}
+
 std::string_view to_string(GuestState state) {
     switch (state) {
         case GuestState::absent:

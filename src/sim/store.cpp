@@ -68,6 +68,11 @@ Restored Store::restored(const std::string& boot_id) const {
         if (run.state == RunState::active)
             found.unfinished = run;
     }
+    for (const auto& [key, entry] : entries)
+        found.known_uris.push_back(key.first);
+    for (const auto& [id, rows] : guests)
+        for (const auto& [key, row] : rows)
+            found.known_uris.push_back(key.first);
     if (!found.unfinished)
         return found;
     if (const auto rows = guests.find(found.unfinished->id); rows != guests.end())

@@ -217,6 +217,28 @@ TEST_F(Boot, a_late_uri_gets_its_part_when_it_answers) {
     EXPECT_EQ(host.outcome(box), Outcome::started);
 }
 
+TEST_F(Boot, a_start_that_never_returns_gives_its_place_away) {
+    auto stuck = stopped();
+    stuck.start_time = 3h;
+    const auto web = host.add("web", stuck);
+    host.list(web);
+    const auto db = add_listed("db");
+    host.policy->of("web").priority = 1;
+    host.policy->uris.max_parallel = 1;
+    host.start();
+    host.run_for(9min);
+    EXPECT_FALSE(host.up(db)) << "a slow start is no stuck one";
+    host.run_for(5min);
+    EXPECT_TRUE(host.up(db));
+    EXPECT_FALSE(host.driver().machine().active_run());
+    EXPECT_EQ(host.outcome(web), Outcome::failed);
+    EXPECT_THAT(host.cause(web), HasSubstr("has not answered its start"));
+    EXPECT_TRUE(host.on_list(web));
+    host.run_for(3h);
+    EXPECT_TRUE(host.up(web));
+    EXPECT_FALSE(host.on_list(web)) << "it came up after all";
+}
+
 TEST_F(Boot, entries_of_an_unreachable_uri_stay) {
     sim::UriModel never;
     never.uri = "lxc:///system";

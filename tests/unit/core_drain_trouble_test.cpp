@@ -84,6 +84,16 @@ TEST_F(Trouble, libvirt_that_was_never_there_is_given_up_after_connect_timeout) 
     EXPECT_THAT(host->notices(NoticeKind::uri_unreachable), SizeIs(1));
 }
 
+TEST_F(Trouble, libvirt_that_an_earlier_life_knew_is_waited_for_to_the_deadline) {
+    model.answers_from = TimePoint{5min};
+    world(model);
+    const auto web = host->add("web");
+    host->list(web);  // of an earlier boot
+    host->booted_before();
+    host->drain();
+    EXPECT_EQ(host->outcome(web), Outcome::shut_down);
+}
+
 TEST_F(Trouble, libvirt_that_dies_and_stays_away_fails_its_guests_at_the_deadline) {
     const auto web = host->add("web");
     up_and_running();

@@ -49,6 +49,20 @@ TEST_F(Lives, a_drain_supersedes_a_boot_run) {
     EXPECT_EQ(host.truth(web).boots + host.truth(db).boots, 1U);
 }
 
+TEST_F(Lives, a_drain_of_some_guests_does_not_end_a_boot_run) {
+    add_listed("web");
+    add_listed("db");
+    host.policy->uris.start_delay = 1min;
+    host.start();
+    host.run_for(5s);
+    auto some = kManual;
+    some.selection = {"web"};
+    EXPECT_NE(host.driver().machine().refusal(some), std::nullopt);
+    EXPECT_EQ(host.driver().machine().refusal(kManual), std::nullopt);
+    some.trigger = Trigger::ups;
+    EXPECT_EQ(host.driver().machine().refusal(some), std::nullopt);
+}
+
 TEST_F(Lives, a_host_going_down_takes_over_a_manual_drain_and_its_saves) {
     GuestModel model;
     model.memory = Bytes{60ULL << 30};
