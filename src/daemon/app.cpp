@@ -158,7 +158,14 @@ void App::set_up_machine(const Restored& restored) {
     if (safe_boot())
         log_line(LogLevel::warning, ids::kRemark,
                  "safe boot: no guest is started, the resume list is kept");
-    execute(machine_->restore(restored, safe_boot(), now()));
+    auto known = restored;
+    known.boot_run_done = known.boot_run_done || has_mark(kBootRunMark);
+    execute(machine_->restore(known, safe_boot(), now()));
+    if (options_.finish_drain)
+        return;
+    clear_mark(kDrainedMark);
+    if (!safe_boot())
+        set_mark(kBootRunMark);
 }
 
 int App::run() {
@@ -210,6 +217,7 @@ void App::after_step() {
     const auto run = machine_->active_run();
     if (draining_ && !run) {
         const auto last = machine_->last_run();
+        set_mark(kDrainedMark);
         return leave(last && !last->clean ? kExitUnclean : kExitOk);
     }
     if (!std::exchange(status_due_, true))

@@ -33,6 +33,16 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFault = 1;
 inline constexpr int kExitUnclean = 4;
 
+// Files in the runtime folder, which lasts until the host goes down.
+/// Start no guest until then. The package makes it when it is installed on a host that is up; so
+/// may an administrator.
+inline constexpr const char* kSafeBootMark = "safe-boot";
+/// This boot has had its boot run. The store says so too, unless it cannot be written, or another
+/// drain "for a reboot" was asked for by hand.
+inline constexpr const char* kBootRunMark = "boot-run";
+/// The drain for the host that goes down has ended: nothing is left for --finish-drain.
+inline constexpr const char* kDrainedMark = "drained";
+
 class App {
 public:
     /// Everything that can fail before the loop runs. Blocks for reads of configuration and state.
@@ -44,6 +54,9 @@ public:
     /// Runs until there is a reason to end; the exit code. The process must leave with _exit() when
     /// threads are stuck in libvirt: quick_exit() of main does.
     int run();
+    /// `--finish-drain`: the host goes down, and the guestd that should have seen to it is gone.
+    /// Its drain goes on with its own deadlines; where it had begun none, one is made now.
+    int finish_drain(const systemd::HostFate& fate);
 
     // For the bus. Loop's thread.
     const Machine& machine() const { return *machine_; }
@@ -75,6 +88,9 @@ private:
     void refresh_status();
 
     bool safe_boot() const;
+    bool has_mark(const char* name) const;
+    void set_mark(const char* name);
+    void clear_mark(const char* name);
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);
     void drain_for(Trigger trigger);
@@ -108,5 +124,9 @@ private:
     TimePoint status_shown_{};
     bool status_due_ = false;  ///< its timer is armed
 };
+
+/// `guestd --finish-drain`: the exit code. Nothing is touched when the host stays up, or when the
+/// drain has ended.
+Result<int> finish_drain(const Options& options);
 
 }  // namespace guestd::daemon

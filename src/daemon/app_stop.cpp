@@ -20,9 +20,11 @@ constexpr Duration kStopExtension = 30s;
 /// After the run's hard deadline the process still has to store and report the result.
 constexpr Duration kStopMargin = 10s;
 
-/// The package makes it when it is installed on a host that is up; so may an administrator. It
-/// counts until the host goes down; a soft reboot keeps /run, so we take it away ourselves.
-constexpr const char* kSafeBootFile = "/run/guestd/safe-boot";
+bool mark_exists(const Options& options, const char* name) {
+    std::error_code ignored;
+    return !options.runtime_dir.empty() &&
+           std::filesystem::exists(options.runtime_dir + "/" + name, ignored);
+}
 
 bool kernel_says_safe_boot() {
     std::ifstream file{"/proc/cmdline"};
@@ -36,9 +38,23 @@ bool kernel_says_safe_boot() {
 }  // namespace
 
 bool App::safe_boot() const {
-    std::error_code ignored;
-    return options_.safe_boot || std::filesystem::exists(kSafeBootFile, ignored) ||
+    return options_.safe_boot || options_.finish_drain || has_mark(kSafeBootMark) ||
            kernel_says_safe_boot();
+}
+
+bool App::has_mark(const char* name) const {
+    return mark_exists(options_, name);
+}
+
+void App::set_mark(const char* name) {
+    if (!options_.runtime_dir.empty())
+        std::ofstream{options_.runtime_dir + "/" + name};
+}
+
+void App::clear_mark(const char* name) {
+    std::error_code ignored;
+    if (!options_.runtime_dir.empty())
+        std::filesystem::remove(options_.runtime_dir + "/" + name, ignored);
 }
 
 void App::stop_requested() {
@@ -79,10 +95,58 @@ void App::host_answered(const systemd::HostFate& fate) {
 
 void App::drain_for(Trigger trigger) {
     draining_ = true;
-    std::error_code ignored;
-    std::filesystem::remove(kSafeBootFile, ignored);
+    // A soft reboot keeps the folder, and is a new boot all the same.
+    if (host_goes_down(trigger)) {
+        clear_mark(kSafeBootMark);
+        clear_mark(kBootRunMark);
+    }
     feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
     extend_stop();
+}
+
+int App::finish_drain(const systemd::HostFate& fate) {
+    const auto run = machine_->active_run();
+    const bool goes_on =
+        run && run->run.kind == RunKind::drain && host_goes_down(run->run.trigger);
+    const auto* down = std::get_if<systemd::GoingDown>(&fate);
+    if (!goes_on && (down == nullptr || config_->daemon().on_stop == OnStop::leave))
+        return kExitOk;  // nothing says that guests were to be stopped
+    log_line(LogLevel::warning, ids::kStopping,
+             "guestd was killed while the host goes down: its drain is finished now");
+    hypervisor_->start();
+    stopping_ = true;
+    if (goes_on) {
+        draining_ = true;
+        after_step();
+    } else {
+        drain_for(down->trigger);
+    }
+    extend_stop();
+    const int code = loop_->run();
+    hypervisor_->stop_quickly();
+    return code < 0 ? kExitFault : code;
+}
+
+Result<int> finish_drain(const Options& options) {
+    if (mark_exists(options, kDrainedMark))
+        return kExitOk;
+    systemd::HostFate fate;
+    {
+        auto loop = systemd::Loop::create();
+        if (!loop)
+            return tl::unexpected<Error>{loop.error()};
+        const auto query = systemd::FateQuery::ask(**loop, [&](systemd::HostFate told) {
+            fate = std::move(told);
+            (*loop)->exit(0);
+        });
+        (*loop)->run();
+    }
+    if (std::holds_alternative<systemd::StaysUp>(fate))
+        return kExitOk;
+    auto app = App::create(options);
+    if (!app)
+        return tl::unexpected<Error>{app.error()};
+    return (*app)->finish_drain(fate);
 }
 
 /// Only while the run's deadline lies ahead: a run that does not end by it is a bug, and systemd

@@ -19,12 +19,12 @@ int run(int argc, char** argv) {
     if (options->check_config)
         return check_config(*options);
     guestd::systemd::log_to(guestd::systemd::LogTarget::automatic);
-    auto app = App::create(*options);
-    if (!app) {
-        log_line(guestd::systemd::LogLevel::critical, {}, app.error().message());
-        return kExitFault;
-    }
-    return (*app)->run();
+    const auto done = options->finish_drain
+                          ? finish_drain(*options)
+                          : App::create(*options).map([](const auto& app) { return app->run(); });
+    if (!done)
+        log_line(guestd::systemd::LogLevel::critical, {}, done.error().message());
+    return done.value_or(kExitFault);
 }
 
 }  // namespace

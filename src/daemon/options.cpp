@@ -14,6 +14,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
     // systemd gives the folder of StateDirectory= in the environment.
     if (const char* dir = std::getenv("STATE_DIRECTORY"); dir != nullptr && *dir == '/')
         options.state_dir = dir;
+    if (const char* dir = std::getenv("RUNTIME_DIRECTORY"); dir != nullptr && *dir == '/')
+        options.runtime_dir = dir;
     app.set_version_flag("--version", "guestd " GUESTD_VERSION);
     app.add_option("--config", options.config_files,
                    "TOML file to read instead of the system's configuration; weakest first");
@@ -27,6 +29,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
                  "check the configuration, print every problem, and exit");
     app.add_flag("--safe-boot", options.safe_boot,
                  "start no guest; the resume list is kept for later");
+    app.add_flag("--finish-drain", options.finish_drain,
+                 "for ExecStopPost=: if the host goes down, finish what a killed guestd left");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

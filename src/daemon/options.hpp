@@ -17,6 +17,10 @@ struct Options {
     BusChoice bus = BusChoice::system;
     bool check_config = false;
     bool safe_boot = false;  ///< start no guest; the resume list is kept
+    /// Only when the host goes down and its guests have not all been dealt with: end the drain that
+    /// a killed guestd left, or begin one. systemd restarts nothing while the host goes down.
+    bool finish_drain = false;
+    std::string runtime_dir;  ///< lasts until the host goes down; empty = there is none
 };
 
 /// Empty: everything has been said (help, version, a usage error), exit with `code`.

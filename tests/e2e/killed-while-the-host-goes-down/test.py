@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""guestd dies while the host goes down: in the middle of its drain, and, hung, before it has begun
+one. systemd restarts nothing then; the guests are stopped all the same, and come back."""
+
+from support import Fleet, expect
+
+KINDS = ("container",)
+MANAGERS = ("guestd",)
+
+CONFIG = """
+[shutdown]
+stop = ["shutdown 3s", "save 1min"]
+deadline = "2min"
+"""
+MAIN = "systemctl show -P MainPID guestd"
+# systemd's patience with a service that does not stop, which is half a minute else.
+IMPATIENT = "[Service]\nTimeoutStopSec=2s\n"
+
+
+def back_again(host, fleet, traces):
+    host.boot()
+    expect(host.exec("guestctl wait", timeout=60).rc == 0, "the boot run was not clean")
+    expect(fleet.running() == fleet.names, f"running: {fleet.running()}")
+    fleet.wait_traces(traces, timeout=30)
+
+
+def run(context):
+    host = context.managed_host()
+    host.put_files({"/etc/guestd/guestd.toml": CONFIG,
+                    "/etc/systemd/system/guestd.service.d/test.conf": IMPATIENT})
+    host.exec("systemctl daemon-reload && systemctl restart guestd", check=True)
+    fleet = Fleet.of(host, 4, deaf=True).define().start()
+
+    killer = host.spawn(f"pid=$({MAIN}); journalctl -f -b -n 50 -u guestd | grep -q 'drain run .* begins' && "
+                        "kill -KILL $pid")
+    host.request("poweroff")
+    killer.close()
+    host.wait_down()
+    expect("its drain is finished now" in host.journal("-u", "guestd"), "nobody took over")
+    expect(all(trace in ("UA", "UAA") for trace in fleet.traces().values()),
+           f"asked once by each life at most, and saved: {fleet.traces()}")
+    back_again(host, fleet, "UA*")  # no second U: restored
+
+    host.exec(f"kill -STOP $({MAIN})", check=True)
+    host.poweroff()
+    expect(host.journal("-u", "guestd", "-b").count("its drain is finished now") == 1,
+           "nobody took over from the one that hung")
+    back_again(host, fleet, "UA*")
