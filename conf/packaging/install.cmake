@@ -5,9 +5,8 @@ set(GUESTD_LIB_DIR lib CACHE STRING "Where systemd looks: lib on a merged /usr")
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
-install(FILES systemd/guestd.service DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
-install(FILES systemd/guestd.tmpfiles.conf DESTINATION ${GUESTD_LIB_DIR}/tmpfiles.d
-        RENAME guestd.conf)
+install(FILES systemd/guestd.service systemd/guestd-autostart.service
+        DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
 install(FILES systemd/guestd.catalog DESTINATION ${GUESTD_LIB_DIR}/systemd/catalog)
 install(FILES conf/dbus/org.guestd1.conf DESTINATION share/dbus-1/system.d)
 install(FILES conf/guestd.toml DESTINATION /etc/guestd)
@@ -40,7 +39,7 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "LGPL-2.1-or-later")
 set(CPACK_RPM_PACKAGE_REQUIRES "systemd, dbus")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /usr/lib/systemd
-    /usr/lib/systemd/system /usr/lib/systemd/catalog /usr/lib/tmpfiles.d /usr/share/dbus-1
+    /usr/lib/systemd/system /usr/lib/systemd/catalog /usr/share/dbus-1
     /usr/share/dbus-1/system.d /usr/share/dbus-1/interfaces)
 set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/guestd/guestd.toml"
     "%config(noreplace) /etc/default/guestd")

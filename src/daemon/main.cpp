@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "daemon/app.hpp"
+#include "daemon/hold_autostart.hpp"
 #include "daemon/options.hpp"
 #include "systemd/log.hpp"
 
@@ -18,6 +19,8 @@ int run(int argc, char** argv) {
         return code;
     if (options->check_config)
         return check_config(*options);
+    if (options->hold_autostart)
+        return hold_autostart(*options);
     guestd::systemd::log_to(guestd::systemd::LogTarget::automatic);
     const auto done = options->finish_drain
                           ? finish_drain(*options)

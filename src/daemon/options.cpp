@@ -29,6 +29,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
                  "check the configuration, print every problem, and exit");
     app.add_flag("--safe-boot", options.safe_boot,
                  "start no guest; the resume list is kept for later");
+    app.add_flag("--hold-autostart", options.hold_autostart,
+                 "for the boot: keep libvirt from starting its autostart guests");
     app.add_flag("--finish-drain", options.finish_drain,
                  "for ExecStopPost=: if the host goes down, finish what a killed guestd left");
     try {

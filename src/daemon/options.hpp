@@ -20,6 +20,7 @@ struct Options {
     /// Only when the host goes down and its guests have not all been dealt with: end the drain that
     /// a killed guestd left, or begin one. systemd restarts nothing while the host goes down.
     bool finish_drain = false;
+    bool hold_autostart = false;  ///< see hold_autostart.hpp
     std::string runtime_dir;  ///< lasts until the host goes down; empty = there is none
 };
 

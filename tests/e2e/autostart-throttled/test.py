@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Autostart guests start exactly once, at most `max_parallel` at a time, by guestd and not by
-libvirtd. The observer is `virsh event`, not guestd."""
+libvirtd; and by libvirtd again when guestd is disabled."""
 
 from support import Fleet, expect
 
@@ -41,3 +41,9 @@ def run(context):
     # Of any four starts in a row, the first must have been ready before the fourth began.
     for first, fourth in zip(starts, starts[LIMIT:]):
         expect(fourth - first >= HOLD, f"more than {LIMIT} at a time: {starts}")
+
+    # Without guestd libvirt does it again: nobody's guests stay down for nobody.
+    host.exec("systemctl disable guestd", check=True)
+    host.poweroff()
+    host.boot()
+    fleet.wait_traces("UADU", timeout=60)
