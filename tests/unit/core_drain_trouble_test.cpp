@@ -217,6 +217,18 @@ TEST_F(Trouble, a_stop_event_is_believed_when_libvirt_does_not_answer_any_more) 
     EXPECT_LT(length(), 10s);
 }
 
+TEST_F(Trouble, an_abort_that_does_not_get_through_leaves_time_for_the_next_step) {
+    model.workers = model.long_calls = 1;  // the save itself holds the only worker
+    model.bandwidth = Bytes{1ULL << 20};
+    world(model);
+    const auto web = host->add("web");
+    host->policy->guests.stop.stop = {save_for(6s), destroy_step()};
+    host->drain({RunKind::drain, Trigger::ups, 12s, {}});
+    EXPECT_EQ(host->outcome(web), Outcome::destroyed) << host->transcript();
+    EXPECT_FALSE(host->up(web));
+    EXPECT_LE(length(), 12s);
+}
+
 TEST_F(Trouble, a_uri_that_answers_during_the_drain_is_drained) {
     sim::UriModel late;
     late.uri = "lxc:///system";
