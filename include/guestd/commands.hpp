@@ -23,10 +23,19 @@ enum class CallKind {
     destroy_forced,
     resume,
     suspend,
-    wake,       ///< out of S3
-    abort_job,  ///< of a save under way
-    probe,      ///< re-read state and job, nothing else
-    set_time,   ///< the guest's clock, through its agent
+    wake,         ///< out of S3
+    abort_job,    ///< a save under way, or somebody's backup or migration
+    abort_block,  ///< every block job on its disks
+    probe,        ///< re-read the state, nothing else; never waits for a job
+    /// Look for a job of somebody else: `CallReturned::job`. May wait 30 s for a guest that is
+    /// stuck; refused where the driver knows no jobs.
+    inspect,
+    set_time,  ///< the guest's clock, through its agent
+    migrate,   ///< live, peer to peer, to `Call::target`; the definition goes along
+    /// Mark the guest in libvirt itself as one to be brought back: autostart-once where libvirt has
+    /// it (11.2), else metadata. For when our own list cannot be written.
+    remember,
+    forget,  ///< takes that mark away
 };
 std::string_view to_string(CallKind kind);
 
@@ -39,6 +48,7 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::shutdown_agent:
         case CallKind::save:
         case CallKind::set_time:
+        case CallKind::migrate:
             return true;
         case CallKind::shutdown_acpi:
         case CallKind::destroy_graceful:
@@ -47,7 +57,11 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::suspend:
         case CallKind::wake:
         case CallKind::abort_job:
+        case CallKind::abort_block:
         case CallKind::probe:
+        case CallKind::inspect:
+        case CallKind::remember:
+        case CallKind::forget:
             return false;
     }
     return true;
@@ -63,6 +77,7 @@ struct Call {
     bool force_boot = false;    ///< start: ignore (drop) a managed save image
     /// save: the state that a later start returns to; empty = the state it is in now
     std::optional<GuestState> save_as;
+    std::string target;  ///< migrate: the destination's URI
 };
 
 /// The core no longer waits for this call: its thread and connection are given up, and replaced

@@ -24,6 +24,17 @@ using CallId = std::uint64_t;
 /// Number of a write to the store, unique for the life of the process; 0 = nobody waits.
 using StoreId = std::uint64_t;
 
+/// A job that somebody has on a guest, and that a stop would cut off.
+enum class GuestJob {
+    none,
+    save,
+    backup,
+    migration,  ///< to elsewhere
+    block,      ///< block copy, commit, pull: of one of its disks
+    other,
+};
+std::string_view to_string(GuestJob job);
+
 /// One domain as a listing shows it.
 struct GuestInfo {
     Uuid uuid;
@@ -34,6 +45,8 @@ struct GuestInfo {
     bool managed_save = false;
     bool agent_channel = false;  ///< has a guest agent channel
     bool agent_connected = false;
+    /// Marked in libvirt itself as one to be brought back (`CallKind::remember`).
+    bool remembered = false;
     bool saving = false;   ///< a save job, ours of an earlier life or anybody's, is running
     Bytes memory{};        ///< largest it may have; 0 = unknown
     std::string metadata;  ///< content of our metadata element
@@ -95,14 +108,16 @@ struct CallReturned {
     std::string message;  ///< libvirt's words, for people; never matched
     /// State re-read after the call, whatever its status; empty when it could not be read.
     std::optional<GuestInfo> observed;
-    Bytes bytes{};  ///< written by a save, where the driver tells
+    Bytes bytes{};                  ///< written by a save, where the driver tells
+    GuestJob job = GuestJob::none;  ///< what an `inspect` found
 };
 
-/// Progress of a save, from job statistics.
+/// Progress of a save, from job statistics; at most one per guest and second.
 struct SaveProgressed {
     GuestId guest;
-    Bytes done;
-    Bytes total;
+    Bytes done;       ///< of `total`, dealt with: written, or found to be empty
+    Bytes total;      ///< the guest's memory
+    Bytes written{};  ///< to the image so far
 };
 
 struct RunRequested {

@@ -233,10 +233,38 @@ std::string_view to_string(CallKind kind) {
             return "wake";
         case CallKind::abort_job:
             return "abort";
+        case CallKind::abort_block:
+            return "abort (block job)";
         case CallKind::probe:
             return "probe";
+        case CallKind::inspect:
+            return "inspect";
         case CallKind::set_time:
             return "set-time";
+        case CallKind::migrate:
+            return "migrate";
+        case CallKind::remember:
+            return "remember";
+        case CallKind::forget:
+            return "forget";
+    }
+    return "?";
+}
+
+std::string_view to_string(GuestJob job) {
+    switch (job) {
+        case GuestJob::none:
+            return "none";
+        case GuestJob::save:
+            return "save";
+        case GuestJob::backup:
+            return "backup";
+        case GuestJob::migration:
+            return "migration";
+        case GuestJob::block:
+            return "block job";
+        case GuestJob::other:
+            return "job";
     }
     return "?";
 }

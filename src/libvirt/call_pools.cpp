@@ -25,12 +25,17 @@ Pool pool_of(CallKind kind) {
         case CallKind::shutdown_auto:
         case CallKind::shutdown_agent:
         case CallKind::set_time:
+        case CallKind::migrate:
             return Pool::long_calls;
         case CallKind::shutdown_acpi:
         case CallKind::resume:
         case CallKind::suspend:
         case CallKind::wake:
         case CallKind::abort_job:
+        case CallKind::abort_block:
+        case CallKind::inspect:
+        case CallKind::remember:
+        case CallKind::forget:
             return Pool::asks;
         case CallKind::destroy_graceful:
         case CallKind::destroy_forced:

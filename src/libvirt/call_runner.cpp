@@ -99,6 +99,12 @@ int act(virDomainPtr domain, const Call& call) {
             return 0;
         case CallKind::set_time:
             return set_time(domain);
+        case CallKind::abort_block:
+        case CallKind::inspect:
+        case CallKind::migrate:
+        case CallKind::remember:
+        case CallKind::forget:
+            return -1;
     }
     return 0;
 }
@@ -116,11 +122,16 @@ std::optional<Depth> reading_after(CallKind kind) {
         case CallKind::suspend:
         case CallKind::wake:
         case CallKind::abort_job:
+        case CallKind::abort_block:
+        case CallKind::migrate:
             return Depth::state;
         case CallKind::shutdown_auto:
         case CallKind::shutdown_agent:
         case CallKind::shutdown_acpi:
         case CallKind::set_time:
+        case CallKind::inspect:
+        case CallKind::remember:
+        case CallKind::forget:
             return std::nullopt;
     }
     return std::nullopt;

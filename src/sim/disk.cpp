@@ -40,13 +40,18 @@ Bytes Disk::progress(const GuestId& guest) {
     return Bytes{static_cast<std::uint64_t>(found->second.total - found->second.left)};
 }
 
+double Disk::share() const {
+    const auto even = static_cast<double>(rate_.count) / static_cast<double>(transfers_.size());
+    return stream_.count == 0 ? even : std::min(even, static_cast<double>(stream_.count));
+}
+
 void Disk::settle() {
     const auto elapsed = seconds(clockwork_.now() - std::exchange(settled_, clockwork_.now()));
     if (transfers_.empty())
         return;
-    const double share = static_cast<double>(rate_.count) / static_cast<double>(transfers_.size());
+    const double rate = share();
     for (auto& [guest, transfer] : transfers_)
-        transfer.left = std::max(0.0, transfer.left - elapsed * share);
+        transfer.left = std::max(0.0, transfer.left - elapsed * rate);
 }
 
 void Disk::rearm() {
@@ -56,8 +61,8 @@ void Disk::rearm() {
     double least = transfers_.begin()->second.left;
     for (const auto& [guest, transfer] : transfers_)
         least = std::min(least, transfer.left);
-    const double share = static_cast<double>(rate_.count) / static_cast<double>(transfers_.size());
-    const Duration time{static_cast<Duration::rep>(std::ceil(least / share * 1e6))};
+    const double rate = share();
+    const Duration time{static_cast<Duration::rep>(std::ceil(least / rate * 1e6))};
     clockwork_.schedule_in(time, [this, generation] {
         if (generation != generation_)
             return;

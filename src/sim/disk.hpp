@@ -13,7 +13,9 @@ namespace guestd::sim {
 
 class Disk {
 public:
-    Disk(Clockwork& clockwork, Bytes per_second) : clockwork_(clockwork), rate_(per_second) {}
+    /// `per_stream`: no single transfer is faster; zero = no such limit.
+    Disk(Clockwork& clockwork, Bytes per_second, Bytes per_stream)
+        : clockwork_(clockwork), rate_(per_second), stream_(per_stream) {}
 
     /// A guest has one transfer at a time. `done` runs when all bytes are through.
     void begin(const GuestId& guest, Bytes bytes, std::function<void()> done);
@@ -27,11 +29,13 @@ private:
         double left = 0;
         std::function<void()> done;
     };
+    double share() const;  ///< bytes per second of each transfer
     void settle();
     void rearm();
 
     Clockwork& clockwork_;
     Bytes rate_;
+    Bytes stream_;
     std::map<GuestId, Transfer> transfers_;
     TimePoint settled_{};
     unsigned generation_ = 0;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "guestd/events.hpp"
 #include "guestd/policy.hpp"
 #include "guestd/types.hpp"
 
@@ -43,6 +44,9 @@ struct GuestModel {
     bool deaf_to_sigterm = false;        ///< graceful destroy fails
     bool refuses_destroy = false;        ///< at once: no permission
     bool unkillable = false;             ///< stuck in the kernel
+    GuestJob job = GuestJob::none;       ///< of somebody else; a save is refused while it lasts
+    bool refuses_migration = false;
+    Duration migration_time = 3s;
 
     // How it starts.
     Duration start_time = 500ms;  ///< of the call, from nothing
@@ -66,6 +70,7 @@ struct UriModel {
     TimePoint answers_from{};     ///< kNever = never
     Duration latency = 1ms;       ///< each way
     Bytes bandwidth{1ULL << 30};  ///< of its disk per second, shared by saves and restores
+    Bytes stream{};               ///< no single save or restore is faster; zero = no limit
     unsigned workers = 20;        ///< max_workers
     unsigned urgent_workers = 5;  ///< prio_workers
     unsigned long_calls = 15;     ///< what the listing says

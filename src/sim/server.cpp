@@ -18,6 +18,8 @@ constexpr Duration kGracefulTime = 15s;
 constexpr Duration kForcedTime = 40s;
 /// QEMU ends within that of a signal, when it does.
 constexpr Duration kDeathTime = 100ms;
+/// Between two readings of job statistics.
+constexpr Duration kProgressInterval = 1s;
 
 /// The `@priority: high` calls of libvirt's protocol.
 bool is_urgent(CallKind kind) {
@@ -39,8 +41,13 @@ bool needs_job_lock(CallKind kind) {
         case CallKind::destroy_graceful:
         case CallKind::destroy_forced:
         case CallKind::abort_job:
+        case CallKind::abort_block:
         case CallKind::probe:
+        case CallKind::inspect:
         case CallKind::set_time:
+        case CallKind::migrate:
+        case CallKind::remember:
+        case CallKind::forget:
             return false;
     }
     return false;
@@ -93,7 +100,7 @@ void World::work(UriId id) {
         call->ordinary = target.busy < target.model.workers;
         ++(call->ordinary ? target.busy : target.busy_urgent);
         auto& asked = guest(call->call.guest);
-        if (call->call.kind != CallKind::probe)
+        if (call->call.kind != CallKind::probe && call->call.kind != CallKind::inspect)
             asked.truth.asked.push_back({clock_.now(), call->call.kind});
         carry_out(call);
     }
@@ -108,6 +115,8 @@ void World::reply(const Handle& call, CallStatus status, std::string message, By
     if (about.truth.state != GuestState::absent)
         seen = info_of(about);
     CallReturned returned{call->call.id, id, status, std::move(message), seen, bytes};
+    if (call->call.kind == CallKind::inspect && is_active(about.truth.state))
+        returned.job = about.job == Job::save ? GuestJob::save : about.model.job;
     clock_.schedule_in(target.model.latency, [this, call, returned = std::move(returned)] {
         auto& from = uri(returned.guest);
         if (!client_ || from.connection != call->connection)
@@ -146,7 +155,17 @@ void World::carry_out(const Handle& call) {
             return do_change(target, call, GuestState::pmsuspended, Lifecycle::started);
         case CallKind::abort_job:
             return do_abort(target, call);
+        case CallKind::migrate:
+            return do_migrate(target, call);
+        case CallKind::abort_block:
+            target.model.job = GuestJob::none;
+            return reply(call, CallStatus::done);
+        case CallKind::remember:
+        case CallKind::forget:
+            target.truth.remembered = call->call.kind == CallKind::remember;
+            return reply(call, CallStatus::done);
         case CallKind::probe:
+        case CallKind::inspect:
         case CallKind::set_time:
             return reply(call, CallStatus::done);
     }
@@ -239,7 +258,8 @@ void World::do_agent(Guest& guest, const Handle& call) {
 void World::do_save(Guest& guest, const Handle& call) {
     const bool can =
         guest.truth.state == GuestState::running || guest.truth.state == GuestState::paused;
-    if (!can || !guest.model.persistent || guest.model.refuses_save)
+    if (!can || !guest.model.persistent || guest.model.refuses_save ||
+        guest.model.job != GuestJob::none)
         return reply(call, CallStatus::refused, "cannot save this domain");
     guest.before_job = guest.truth.state;
     guest.truth.state = GuestState::paused;
@@ -266,9 +286,27 @@ void World::do_save(Guest& guest, const Handle& call) {
     };
     uri(guest.id).disk.begin(guest.id, bytes,
                              [this, id = guest.id, done] { as_daemon(id.uri, {}, done); });
+    clock_.schedule_in(kProgressInterval, [this, id = guest.id, call] { tell_progress(id, call); });
+}
+
+/// Of a save under way, as its job statistics have it.
+void World::tell_progress(const GuestId& id, const Handle& save) {
+    auto& target = guest(id);
+    if (target.job_call != save || target.job != Job::save)
+        return;
+    const auto done = uri(id).disk.progress(id);
+    if (!frozen(uri(id)))
+        deliver(id.uri, uri(id).model.latency,
+                SaveProgressed{
+                    .guest = id, .done = done, .total = target.model.memory, .written = done});
+    clock_.schedule_in(kProgressInterval, [this, id, save] { tell_progress(id, save); });
 }
 
 void World::do_abort(Guest& guest, const Handle& call) {
+    if (guest.job == Job::none && guest.model.job != GuestJob::none) {
+        guest.model.job = GuestJob::none;
+        return reply(call, CallStatus::done);
+    }
     if (guest.job != Job::save)
         return reply(call, CallStatus::refused, "no job is active on the domain");
     uri(guest.id).disk.abort(guest.id);
@@ -277,6 +315,22 @@ void World::do_abort(Guest& guest, const Handle& call) {
     reply(call, CallStatus::done);
     reply(save, CallStatus::aborted, "operation aborted");
     wake_waiting(guest);
+}
+
+void World::do_migrate(Guest& guest, const Handle& call) {
+    if (guest.truth.state != GuestState::running || guest.model.refuses_migration)
+        return reply(call, CallStatus::refused, "cannot migrate this domain");
+    guest.job = Job::migration;
+    guest.job_call = call;
+    as_daemon(guest.id.uri, guest.model.migration_time, [this, id = guest.id, call] {
+        auto& gone = this->guest(id);
+        if (gone.job_call != call)
+            return;
+        end_job(gone);
+        off(gone, Lifecycle::migrated);
+        reply(call, CallStatus::done);
+        wake_waiting(gone);
+    });
 }
 
 void World::do_destroy(Guest& guest, const Handle& call) {

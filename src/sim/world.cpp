@@ -21,8 +21,9 @@ Uuid uuid_of(UriId uri, std::size_t number) {
 UriId World::add_uri(UriModel model) {
     const auto id = static_cast<UriId>(uris_.size());
     const auto bandwidth = model.bandwidth;
-    uris_.push_back(
-        std::make_unique<Uri>(Uri{.model = std::move(model), .disk = Disk{clock_, bandwidth}}));
+    const auto stream = model.stream;
+    uris_.push_back(std::make_unique<Uri>(
+        Uri{.model = std::move(model), .disk = Disk{clock_, bandwidth, stream}}));
     uri(id).way_back = uri(id).model.answers_from;
     return id;
 }
@@ -205,6 +206,7 @@ GuestInfo World::info_of(const Guest& guest) const {
                      .managed_save = guest.truth.managed_save,
                      .agent_channel = guest.model.agent != Agent::none,
                      .agent_connected = guest.agent_connected,
+                     .remembered = guest.truth.remembered,
                      .saving = guest.job == Job::save,
                      .memory = guest.model.memory,
                      .metadata = guest.model.metadata};

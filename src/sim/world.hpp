@@ -31,6 +31,7 @@ namespace guestd::sim {
 struct Truth {
     GuestState state = GuestState::shutoff;
     bool managed_save = false;
+    bool remembered = false;
     unsigned boots = 0;     ///< started from nothing
     unsigned restores = 0;  ///< started from its image
     unsigned kills = 0;     ///< destroyed, or lost with the host
@@ -91,7 +92,7 @@ private:
         bool ordinary = true;  ///< holds an ordinary worker
     };
     using Handle = std::shared_ptr<ServerCall>;
-    enum class Job { none, save, start };
+    enum class Job { none, save, start, migration };
     struct Guest {
         GuestModel model;
         GuestId id;
@@ -148,11 +149,13 @@ private:
     void do_acpi(Guest& guest, const Handle& call);
     void do_save(Guest& guest, const Handle& call);
     void do_abort(Guest& guest, const Handle& call);
+    void do_migrate(Guest& guest, const Handle& call);
     void do_destroy(Guest& guest, const Handle& call);
     void do_change(Guest& guest, const Handle& call, GuestState from, Lifecycle what);
     Handle end_job(Guest& guest);
     void wake_waiting(Guest& guest);
     void undo_save(Guest& guest);
+    void tell_progress(const GuestId& id, const Handle& save);
 
     // guest.cpp: guests by themselves
     void come_up(Guest& guest, Lifecycle how);
