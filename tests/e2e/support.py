@@ -5,6 +5,7 @@ The same scenario runs with libvirt's own tool (`stock`) and with guestd, so tha
 between the two is always one of like with like.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -94,4 +95,24 @@ def expect(condition, message):
         raise AssertionError(message)
 
 
-__all__ = ["Context", "Fleet", "Guestd", "Skip", "Stock", "expect"]
+def configure(host, text):
+    """Gives guestd a configuration that it must accept."""
+    host.put_file("/etc/guestd/guestd.toml", text)
+    host.exec("guestd --check-config && systemctl reload guestd", check=True)
+
+
+def newest_run(host, kind):
+    """(run, {name: guest}) of the newest run of a kind, as `guestctl --json history` has them."""
+    runs = json.loads(host.out("guestctl --json history"))
+    number = max(run["run"] for run in runs if run["kind"] == kind)
+    told = json.loads(host.out(f"guestctl --json history {number}"))
+    return told["run"], {guest["name"]: guest for guest in told["guests"]}
+
+
+def outcomes(host, kind):
+    """{name: outcome} of the newest run of a kind."""
+    return {name: guest["outcome"] for name, guest in newest_run(host, kind)[1].items()}
+
+
+__all__ = ["Context", "Fleet", "Guestd", "Skip", "Stock", "configure", "expect", "newest_run",
+           "outcomes"]
