@@ -5,6 +5,7 @@ A guest is data (`Guest`); this module turns it into a disk image and domain XML
 talks to libvirt. The trace file that belongs to a guest is described in acpi.s.
 """
 
+import re
 import struct
 import subprocess
 import tempfile
@@ -15,8 +16,12 @@ from xml.sax.saxutils import escape
 
 TICKS_PER_SECOND = 18.2  # the BIOS timer
 MAX_SECONDS = 3000  # the guest counts ticks in 16 bits
-PATCH_OFFSET = 504  # late, delay, deaf: three words at the end of acpi.s
+PATCH_OFFSET = 502  # fill, late, delay, flags: four words at the end of acpi.s
+DEAF = 1  # bits of flags
+ONCE_UP = {"": 0, "panic": 2, "write": 4, "sleep": 8}
 NAMESPACE = uuids.UUID("6f5a3c1e-51f0-4b0c-9f0e-7f4d6a5b2c10")
+
+PLAIN = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 _sector = None
 
@@ -30,6 +35,14 @@ class Guest:
     delay: float = 0  # from being asked to going down
     late: float = 0  # from power on to noticing the power button: a booting OS
     deaf: bool = False  # traces that it was asked, and never goes down
+    # "panic" (QEMU notices with a <panic model='isa'/>), "write" to the disk's sector 62, or
+    # "sleep" (S3, from which it wakes as if booted)
+    once_up: str = ""
+    dirty_mib: int = 0  # memory that it fills before it is up; at most memory_mib - 2
+    acpi: bool = True  # without, there is no power button
+    on_poweroff: str = "destroy"
+    on_crash: str = "destroy"
+    disk: str = ""  # the whole <disk>, instead of a raw image
     autostart: bool = False
     persistent: bool = True
     extra_xml: str = field(default="", compare=False)  # children of <domain>
@@ -39,6 +52,11 @@ class Guest:
     def uuid(self):
         """The same name has the same UUID in every test."""
         return str(uuids.uuid5(NAMESPACE, self.name))
+
+    @property
+    def file(self):
+        """What its files are called: its name, unless that has more than letters and digits."""
+        return self.name if PLAIN.fullmatch(self.name) else self.uuid
 
 
 def boot_sector():
@@ -56,11 +74,22 @@ def disk_image(guest):
     """The bytes of the guest's raw disk."""
     if max(guest.delay, guest.late) > MAX_SECONDS:
         raise ValueError(f"{guest.name}: at most {MAX_SECONDS} s")
+    if guest.dirty_mib > guest.memory_mib - 2:
+        raise ValueError(f"{guest.name}: the first MiB is its own, the last the BIOS's")
     image = bytearray(boot_sector())
-    words = (round(guest.late * TICKS_PER_SECOND), round(guest.delay * TICKS_PER_SECOND),
-             int(guest.deaf))
-    struct.pack_into("<3H", image, PATCH_OFFSET, *words)
+    words = (guest.dirty_mib, round(guest.late * TICKS_PER_SECOND),
+             round(guest.delay * TICKS_PER_SECOND),
+             guest.deaf * DEAF | ONCE_UP[guest.once_up])
+    struct.pack_into("<4H", image, PATCH_OFFSET, *words)
     return bytes(image)
+
+
+def raw_disk(path):
+    return f"""<disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='{escape(path)}'/>
+      <target dev='hda' bus='ide'/>
+    </disk>"""
 
 
 def domain_xml(guest, disk, trace):
@@ -71,17 +100,13 @@ def domain_xml(guest, disk, trace):
   <memory unit='MiB'>{guest.memory_mib}</memory>
   <vcpu>1</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
-  <features><acpi/></features>
-  <on_poweroff>destroy</on_poweroff>
+  <features>{"<acpi/>" if guest.acpi else ""}</features>
+  <on_poweroff>{guest.on_poweroff}</on_poweroff>
   <on_reboot>restart</on_reboot>
-  <on_crash>destroy</on_crash>
+  <on_crash>{guest.on_crash}</on_crash>
   {guest.extra_xml}
   <devices>
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
-      <source file='{escape(disk)}'/>
-      <target dev='hda' bus='ide'/>
-    </disk>
+    {guest.disk or raw_disk(disk)}
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     {guest.extra_devices}

@@ -44,14 +44,14 @@ class Fleet:
         """Puts the guests' files into the running host and defines the persistent ones."""
         files, commands = {}, ["uri"]
         for guest in self.guests:
-            path = f"{FOLDER}/{guest.name}"
+            path = f"{FOLDER}/{guest.file}"
             files[path + ".img"] = disk_image(guest)
             files[path + ".xml"] = domain_xml(guest, path + ".img", path + ".trace")
             files[path + ".trace"] = b""
             if guest.persistent:
                 commands.append(f"define {path}.xml")
             if guest.autostart:
-                commands.append(f"autostart {guest.name}")
+                commands.append(f"autostart {guest.uuid}")
         # QEMU runs as a user of its own: writable for all. One command does it all, because each
         # takes long in an emulated machine.
         self._virsh(commands, before="tar -xf - -C / &&", stdin=archive(files, 0o666))
@@ -60,8 +60,8 @@ class Fleet:
     def start(self, wait_up=True, timeout=120):
         """Starts all guests (transient ones are created); waits until each has traced 'U'."""
         before = self.traces()
-        self._virsh([f"start {guest.name}" if guest.persistent
-                     else f"create {FOLDER}/{guest.name}.xml" for guest in self.guests],
+        self._virsh([f"start {guest.uuid}" if guest.persistent
+                     else f"create {FOLDER}/{guest.file}.xml" for guest in self.guests],
                     timeout=timeout)
         if wait_up:
             self.wait_up(before, timeout)
@@ -75,8 +75,9 @@ class Fleet:
         """Waits until every guest's trace fits a shell pattern: one for all, or {name: pattern}."""
         if isinstance(patterns, str):
             patterns = dict.fromkeys(self.names, patterns)
-        waits = "".join(f"until [[ $(<{name}.trace) == {pattern} ]]; do sleep 0.05; done\n"
-                        for name, pattern in patterns.items())
+        waits = "".join(f"until [[ $(<{guest.file}.trace) == {patterns[guest.name]} ]]; "
+                        "do sleep 0.05; done\n"
+                        for guest in self.guests if guest.name in patterns)
         script = f"cd {FOLDER}\n{waits}"
         try:
             limit = timeout * self.host.patience
@@ -88,12 +89,12 @@ class Fleet:
     def traces(self):
         """{name: trace}, host up or down."""
         if not self.host.is_up:
-            return {name: self.host.read_file(f"{FOLDER}/{name}.trace").decode()
-                    for name in self.names}
-        script = f'cd {FOLDER}; for name in {" ".join(self.names)}; ' \
-                 'do echo "$name:$(<$name.trace)"; done'
-        pairs = (line.split(":") for line in self.host.out(script).splitlines())
-        return {name: trace for name, trace in pairs}
+            return {guest.name: self.host.read_file(f"{FOLDER}/{guest.file}.trace").decode()
+                    for guest in self.guests}
+        script = f'cd {FOLDER}; for file in {" ".join(guest.file for guest in self.guests)}; ' \
+                 'do echo "$file:$(<$file.trace)"; done'
+        traces = dict(line.split(":") for line in self.host.out(script).splitlines())
+        return {guest.name: traces[guest.file] for guest in self.guests}
 
     def obeyed(self):
         """The names of the guests whose last life ended in obedience."""
@@ -105,13 +106,14 @@ class Fleet:
 
     def states(self):
         """{name: state} as `virsh domstate` says; 'undefined' for none. The host is up."""
-        script = f"""for name in {" ".join(self.names)}; do
-            state=$(virsh domstate $name 2>/dev/null) || state=undefined
-            echo "$name:$state"; done"""
+        script = f"""for uuid in {" ".join(guest.uuid for guest in self.guests)}; do
+            state=$(virsh domstate $uuid 2>/dev/null) || state=undefined
+            echo "$uuid:$state"; done"""
         lines = self.host.out(script).split("\n")
-        return dict(line.split(":", 1) for line in lines if line)
+        states = dict(line.split(":", 1) for line in lines if line)
+        return {guest.name: states[guest.uuid] for guest in self.guests}
 
     def running(self):
         """The names of the running guests. The host is up."""
-        listed = self.host.out("virsh list --state-running --name").split()
-        return [name for name in self.names if name in listed]
+        listed = self.host.out("virsh list --state-running --uuid").split()
+        return [guest.name for guest in self.guests if guest.uuid in listed]
