@@ -33,18 +33,13 @@ requires = ["db"]
 """
 # Into the journal, to be read after the host is down; not stopped with the first units.
 OBSERVE = ("systemd-run --quiet --unit=observer -p DefaultDependencies=no "
-           "stdbuf -oL virsh event --event lifecycle --loop --timestamp")
-EVENT = re.compile(r"(\d+:\d+:[\d.]+)\+\d+: event 'lifecycle' for domain '?(\w+)'?: (\w+)")
-
-
-def seconds(clock):
-    hours, minutes, rest = clock.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+           "stdbuf -oL virsh event --event lifecycle --loop")
+EVENT = re.compile(r"^([\d.]+) .*event 'lifecycle' for domain '?(\w+)'?: (\w+)", re.M)
 
 
 def events(text, what):
     """{guest: time} of the last event of a kind."""
-    return {name: seconds(clock) for clock, name, kind in EVENT.findall(text) if kind == what}
+    return {name: float(clock) for clock, name, kind in EVENT.findall(text) if kind == what}
 
 
 def run(context):
@@ -60,7 +55,7 @@ def run(context):
               "journalctl -u observer | grep -q Resumed; do sleep 0.1; done'", check=True)
     host.poweroff()
     expect(set(fleet.traces().values()) == {"UAD"}, f"not all obeyed, once: {fleet.traces()}")
-    told = host.journal("-u", "observer", "-o", "cat")
+    told = host.journal("-u", "observer", "-o", "short-unix")
     stopped = events(told, "Stopped")
     expect(sorted(stopped) == sorted(fleet.names), f"stops seen: {stopped}, of\n{told}")
     order = sorted(("web", "app", "db"), key=stopped.get)
@@ -78,7 +73,7 @@ def run(context):
     host.exec("timeout 60 bash -c 'until guestctl status >/dev/null 2>&1; do sleep 0.05; done'; "
               "guestctl wait", timeout=120, check=True)
     fleet.wait_traces("UADU")
-    told = host.journal("-u", "observer", "-b", "-o", "cat")
+    told = host.journal("-u", "observer", "-b", "-o", "short-unix")
     started = events(told, "Started")
     chain = [started.get(name, 0) for name in ("db", "app", "web")]
     for below, above in zip(chain[:2], chain[1:]):
