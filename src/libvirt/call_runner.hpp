@@ -21,10 +21,10 @@ struct Carried {
 /// Blocks for as long as libvirt takes, and always returns a result. `may_act` is asked once the
 /// guest is found, before anything is done to it: connecting may have taken so long that nobody
 /// wants the call any more.
-Carried carry_out(const UriContext& context, Connection& connection, const Call& call,
+Carried carry_out(UriContext& context, Connection& connection, const Call& call,
                   const std::function<bool()>& may_act);
 
 /// Reads the guest's state again after Outlet::post() refused the first reading.
-void read_again(const UriContext& context, Connection& connection, Carried& carried);
+void read_again(UriContext& context, Connection& connection, Carried& carried);
 
 }  // namespace guestd::libvirt

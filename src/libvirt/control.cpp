@@ -246,6 +246,9 @@ void Control::find_agents(virConnectPtr connection, const std::vector<GuestInfo>
         const auto mark = context_->outlet.mark(guest.uuid);
         const DomainPtr domain{virDomainLookupByUUID(connection, guest.uuid.raw().data())};
         const auto facts = domain ? read_xml(*context_, domain.get()) : std::nullopt;
+        if (facts) {
+            context_->outlet.disks_found(guest.uuid, mark, facts->disks);
+        }
         if (facts && facts->agent_channel) {
             context_->outlet.agent_found(guest.uuid, mark, facts->agent_connected);
         }

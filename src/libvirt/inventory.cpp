@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "libvirt/errors.hpp"
+#include "libvirt/jobs.hpp"
 #include "libvirt/mapping.hpp"
 #include "libvirt/observe.hpp"
 

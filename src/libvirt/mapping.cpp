@@ -65,6 +65,20 @@ bool is_paused_for_save(int state, int reason) {
     return state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_SAVE;
 }
 
+GuestJob job_of(int operation) {
+    switch (operation) {
+        case VIR_DOMAIN_JOB_OPERATION_SAVE:
+            return GuestJob::save;
+        case VIR_DOMAIN_JOB_OPERATION_BACKUP:
+            return GuestJob::backup;
+        case VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
+            return GuestJob::migration;
+        default:
+            // Dumps, snapshots, somebody's start; and what is newer than this.
+            return GuestJob::other;
+    }
+}
+
 std::optional<Lifecycle> lifecycle_of(int event, int detail) {
     switch (event) {
         case VIR_DOMAIN_EVENT_DEFINED:

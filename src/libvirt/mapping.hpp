@@ -15,6 +15,9 @@ GuestState state_of(int state);
 /// True for the reason that libvirt gives a guest which it has paused in order to save it.
 bool is_paused_for_save(int state, int reason);
 
+/// From a virDomainJobOperation; for a job that is there, so never `none`.
+GuestJob job_of(int operation);
+
 /// From a virDomainEventType and its detail; empty for what changes nothing we know of.
 std::optional<Lifecycle> lifecycle_of(int event, int detail);
 

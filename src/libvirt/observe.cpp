@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "libvirt/errors.hpp"
+#include "libvirt/jobs.hpp"
 #include "libvirt/mapping.hpp"
 
 namespace guestd::libvirt {
@@ -46,12 +47,14 @@ void recall(const KnownGuest& known, GuestInfo& info) {
     info.metadata = known.metadata;
 }
 
-void read_definition(const UriContext& context, virDomainPtr domain, GuestInfo& info) {
+void read_definition(UriContext& context, virDomainPtr domain, GuestInfo& info) {
+    const auto mark = context.outlet.mark(info.uuid);
     info.metadata = read_metadata(context, domain);
     if (const auto facts = read_xml(context, domain)) {
         info.memory = facts->memory;
         info.agent_channel = facts->agent_channel;
         info.agent_connected = facts->agent_connected;
+        context.outlet.disks_found(info.uuid, mark, facts->disks);
     }
 }
 
@@ -66,6 +69,9 @@ XmlFacts parse_domain_xml(const char* text) {
     const auto domain = document.child("domain");
     // libvirt always writes KiB here, whatever it was given.
     facts.memory = Bytes{domain.child("memory").text().as_ullong() * 1024};
+    for (const auto& disk : domain.child("devices").children("disk")) {
+        facts.disks.emplace_back(disk.child("target").attribute("dev").as_string());
+    }
     for (const auto& channel : domain.child("devices").children("channel")) {
         const auto target = channel.child("target");
         if (kAgentChannel == target.attribute("name").as_string()) {
@@ -98,16 +104,7 @@ std::string read_metadata(const UriContext& context, virDomainPtr domain) {
     return text ? std::string{std::string_view{text.get()}.substr(0, kMaxMetadata)} : std::string{};
 }
 
-bool has_save_job(virDomainPtr domain) {
-    int type = VIR_DOMAIN_JOB_NONE;
-    TypedParameters stats;
-    return virDomainGetJobStats(domain, &type, stats.params_out(), stats.count_out(), 0) == 0 &&
-           type != VIR_DOMAIN_JOB_NONE &&
-           stats.integer(VIR_DOMAIN_JOB_OPERATION, VIR_DOMAIN_JOB_OPERATION_UNKNOWN) ==
-               VIR_DOMAIN_JOB_OPERATION_SAVE;
-}
-
-std::optional<GuestInfo> observe(const UriContext& context, virDomainPtr domain, Depth depth) {
+std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth) {
     GuestInfo info;
     info.uuid = uuid_of(domain);
     if (const char* name = virDomainGetName(domain); name != nullptr) {

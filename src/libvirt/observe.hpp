@@ -4,6 +4,8 @@
 /// Reading one guest.
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "libvirt/context.hpp"
 #include "libvirt/handles.hpp"
@@ -15,6 +17,7 @@ struct XmlFacts {
     Bytes memory{};
     bool agent_channel = false;
     bool agent_connected = false;
+    std::vector<std::string> disks;  ///< "vda"
 };
 /// Pure. Text that is no domain XML gives the defaults.
 XmlFacts parse_domain_xml(const char* text);
@@ -32,10 +35,6 @@ enum class Depth {
 };
 
 /// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Blocks.
-std::optional<GuestInfo> observe(const UriContext& context, virDomainPtr domain, Depth depth);
-
-/// A save of this guest is under way, whoever began it. One call that occupies an ordinary worker
-/// of libvirtd and waits for the guest's job lock.
-bool has_save_job(virDomainPtr domain);
+std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth);
 
 }  // namespace guestd::libvirt

@@ -63,6 +63,9 @@ void Outlet::digest(GuestChanged& event) {
         guest.active = !is_stop(event.what);
         guest.agent_connected = guest.agent_connected && guest.active;
     }
+    if (event.what != Lifecycle::suspended && event.what != Lifecycle::resumed) {
+        guest.disks.reset();
+    }
     event.persistent = guest.persistent;
     if (!guest.persistent && !guest.active) {
         known_.erase(event.guest.uuid);
@@ -109,6 +112,22 @@ void Outlet::metadata_changed(const Uuid& uuid) {
         .guest = {uri_, uuid}, .what = Lifecycle::defined, .name = found->second.name});
 }
 
+void Outlet::devices_changed(const Uuid& uuid) {
+    const std::lock_guard lock{mutex_};
+    count_change(uuid);
+    if (const auto found = known_.find(uuid); found != known_.end()) {
+        found->second.disks.reset();
+    }
+}
+
+void Outlet::disks_found(const Uuid& uuid, const Mark& seen, std::vector<std::string> disks) {
+    const std::lock_guard lock{mutex_};
+    const auto found = known_.find(uuid);
+    if (found != known_.end() && current(uuid) == seen) {
+        found->second.disks = std::move(disks);
+    }
+}
+
 void Outlet::begin_listing() {
     const std::lock_guard lock{mutex_};
     listing_ = true;
@@ -117,15 +136,17 @@ void Outlet::begin_listing() {
 }
 
 void Outlet::remember(const GuestInfo& info) {
-    known_[info.uuid] = KnownGuest{.name = info.name,
-                                   .persistent = info.persistent,
-                                   .active = is_active(info.state),
-                                   .memory = info.memory,
-                                   .agent_channel = info.agent_channel,
-                                   .agent_connected = info.agent_connected,
-                                   .metadata = info.metadata,
-                                   // Drivers without statistics list no memory.
-                                   .stale = info.memory == Bytes{}};
+    auto& guest = known_[info.uuid];
+    guest = KnownGuest{.name = info.name,
+                       .persistent = info.persistent,
+                       .active = is_active(info.state),
+                       .memory = info.memory,
+                       .agent_channel = info.agent_channel,
+                       .agent_connected = info.agent_connected,
+                       .metadata = info.metadata,
+                       // Drivers without statistics list no memory.
+                       .stale = info.memory == Bytes{},
+                       .disks = std::move(guest.disks)};
 }
 
 void Outlet::publish(InventoryListed listing) {

@@ -35,6 +35,8 @@ struct KnownGuest {
     bool agent_connected = false;
     std::string metadata;
     bool stale = true;  ///< the definition has changed since it was read
+    /// Target names, of an active guest's devices; empty = not read since they changed.
+    std::optional<std::vector<std::string>> disks;
 };
 
 class Outlet {
@@ -53,6 +55,8 @@ public:
     void agent_changed(const Uuid& uuid, bool connected);
     /// Told as `defined`: whoever cares reads again.
     void metadata_changed(const Uuid& uuid);
+    /// Plugged or unplugged. Tells nobody.
+    void devices_changed(const Uuid& uuid);
 
     // Control thread.
     void begin_listing();
@@ -68,6 +72,8 @@ public:
     bool post(const CallReturned& result, const Mark& mark);
     void post(const CallReturned& result);
     void post(const SaveProgressed& progress);
+    /// Dropped when the guest has changed since `mark`.
+    void disks_found(const Uuid& uuid, const Mark& mark, std::vector<std::string> disks);
     std::optional<KnownGuest> known(const Uuid& uuid) const;
 
     void close();

@@ -73,6 +73,14 @@ void on_metadata(virConnectPtr, virDomainPtr domain, int, const char*, void* opa
     }
 }
 
+void on_device(virConnectPtr, virDomainPtr domain, const char*, void* opaque) noexcept {
+    try {
+        outlet_of(opaque).devices_changed(uuid_of(domain));
+    } catch (...) {
+        // As above.
+    }
+}
+
 /// libvirt takes every kind of callback as this type and casts it back.
 template <class F>
 virConnectDomainEventGenericCallback generic(F* callback) {
@@ -101,6 +109,8 @@ GuestEvents::GuestEvents(virConnectPtr connection, const std::shared_ptr<UriCont
     : connection_(connection), context_(context) {
     add(VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle));
     add(VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, generic(on_agent));
+    add(VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, generic(on_device));
+    add(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, generic(on_device));
     if (context->read_metadata) {
         add(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata));
     }

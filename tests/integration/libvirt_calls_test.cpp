@@ -249,6 +249,16 @@ TEST_F(LibvirtCalls, RefusalsCarryTheStateAsItIs) {
     EXPECT_EQ(result.observed.value().state, GuestState::running);
 }
 
+TEST_F(LibvirtCalls, ADriverWithoutJobsSaysSo) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    const auto inspected = call(uuid, CallKind::inspect);
+    EXPECT_EQ(inspected.status, CallStatus::refused);
+    EXPECT_EQ(inspected.job, GuestJob::none);
+    EXPECT_EQ(inspected.observed.value().state, GuestState::running);
+}
+
 TEST_F(LibvirtCalls, AnUnknownGuestIsAbsent) {
     listed();
     const auto nobody = Uuid::parse("00000000-0000-4000-8000-000000000001").value();

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "libvirt/actions.hpp"
+
+#include <libvirt/virterror.h>
+
+#include <chrono>
+#include <initializer_list>
+
+#include "libvirt/handles.hpp"
+#include "libvirt/jobs.hpp"
+
+namespace guestd::libvirt {
+
+namespace {
+
+Acted outcome(int returned) {
+    return {.fault = returned < 0 ? std::optional{last_fault()} : std::nullopt};
+}
+
+/// A hung agent would hold the call for ever; `guest-set-time` itself takes milliseconds.
+constexpr int kAgentSeconds = 10;
+
+/// Calls with each set of flags in turn while the driver says that it does not know them.
+template <class F>
+int with_flags(std::initializer_list<unsigned> alternatives, F call) {
+    int outcome = -1;
+    std::optional<unsigned> tried;
+    for (const unsigned flags : alternatives) {
+        if (tried == flags) {
+            continue;
+        }
+        tried = flags;
+        outcome = call(flags);
+        if (outcome >= 0 || !is_unsupported(last_fault())) {
+            break;
+        }
+    }
+    return outcome;
+}
+
+int start(virDomainPtr domain, const Call& call) {
+    const unsigned cache = call.bypass_cache ? VIR_DOMAIN_START_BYPASS_CACHE + 0U : 0U;
+    // Never dropped: without it the guest would wake up from the very image it must not use.
+    const unsigned force = call.force_boot ? VIR_DOMAIN_START_FORCE_BOOT + 0U : 0U;
+    return with_flags({cache | force, force},
+                      [&](unsigned flags) { return virDomainCreateWithFlags(domain, flags); });
+}
+
+/// QEMU's driver keeps the statistics of the last job; others have none.
+Bytes saved_bytes(virDomainPtr domain) {
+    int type = VIR_DOMAIN_JOB_NONE;
+    TypedParameters stats;
+    if (virDomainGetJobStats(domain, &type, stats.params_out(), stats.count_out(),
+                             VIR_DOMAIN_JOB_STATS_COMPLETED) < 0 ||
+        type != VIR_DOMAIN_JOB_COMPLETED) {
+        return {};
+    }
+    return Bytes{stats.number(VIR_DOMAIN_JOB_DATA_PROCESSED)};
+}
+
+Acted save(virDomainPtr domain, const Call& call) {
+    const unsigned cache = call.bypass_cache ? VIR_DOMAIN_SAVE_BYPASS_CACHE + 0U : 0U;
+    unsigned as = 0;
+    if (call.save_as) {
+        as = *call.save_as == GuestState::paused ? VIR_DOMAIN_SAVE_PAUSED + 0U
+                                                 : VIR_DOMAIN_SAVE_RUNNING + 0U;
+    }
+    auto acted = outcome(with_flags(
+        {cache | as, as, 0}, [&](unsigned flags) { return virDomainManagedSave(domain, flags); }));
+    if (!acted.fault) {
+        acted.bytes = saved_bytes(domain);
+    }
+    return acted;
+}
+
+int set_time(virDomainPtr domain) {
+    if (virDomainAgentSetResponseTimeout(domain, kAgentSeconds, 0) < 0 &&
+        !is_unsupported(last_fault())) {
+        return -1;
+    }
+    using namespace std::chrono;
+    const auto now = system_clock::now().time_since_epoch();
+    const auto whole = duration_cast<seconds>(now);
+    // Explicit: guests' agents differ in what they make of "take it from your clock chip".
+    return virDomainSetTime(domain, whole.count(),
+                            static_cast<unsigned>(nanoseconds{now - whole}.count()), 0);
+}
+
+/// The calls that answer with nothing but a yes or a no.
+int ask(virDomainPtr domain, const Call& call) {
+    const auto shutdown = [domain](unsigned flags) {
+        return virDomainShutdownFlags(domain, flags);
+    };
+    switch (call.kind) {
+        case CallKind::start:
+            return start(domain, call);
+        case CallKind::shutdown_auto:
+            return virDomainShutdown(domain);
+        case CallKind::shutdown_agent:
+            return shutdown(VIR_DOMAIN_SHUTDOWN_GUEST_AGENT);
+        case CallKind::shutdown_acpi:
+            // lxc, libxl and test have no such button, only their own way.
+            return with_flags({VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, 0}, shutdown);
+        case CallKind::destroy_graceful:
+            return with_flags({VIR_DOMAIN_DESTROY_GRACEFUL, 0}, [domain](unsigned flags) {
+                return virDomainDestroyFlags(domain, flags);
+            });
+        case CallKind::destroy_forced:
+            return virDomainDestroy(domain);
+        case CallKind::resume:
+            return virDomainResume(domain);
+        case CallKind::suspend:
+            return virDomainSuspend(domain);
+        case CallKind::wake:
+            return virDomainPMWakeup(domain, 0);
+        case CallKind::abort_job:
+            return virDomainAbortJob(domain);
+        case CallKind::set_time:
+            return set_time(domain);
+        case CallKind::migrate:
+        case CallKind::remember:
+        case CallKind::forget:
+            return -1;
+        case CallKind::save:
+        case CallKind::abort_block:
+        case CallKind::inspect:
+        case CallKind::probe:
+            return 0;  // act() has its own way with them
+    }
+    return 0;
+}
+
+}  // namespace
+
+Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
+    if (call.kind == CallKind::save) {
+        return save(domain, call);
+    }
+    if (call.kind == CallKind::inspect) {
+        const auto found = find_job(context, domain);
+        return found ? Acted{.job = *found} : Acted{.fault = found.error()};
+    }
+    if (call.kind == CallKind::abort_block) {
+        return {.fault = abort_block_jobs(context, domain)};
+    }
+    return outcome(ask(domain, call));
+}
+
+}  // namespace guestd::libvirt
