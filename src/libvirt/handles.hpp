@@ -9,8 +9,10 @@
 
 #include <libvirt/libvirt.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "guestd/types.hpp"
@@ -41,11 +43,14 @@ public:
     virTypedParameterPtr* params_out() { return &params_; }
     int* count_out() { return &count_; }
 
-    /// Zero where the driver does not tell.
-    unsigned long long number(const char* field) const {
+    std::optional<std::uint64_t> find(const char* field) const {
         unsigned long long value = 0;
-        return virTypedParamsGetULLong(params_, count_, field, &value) == 1 ? value : 0;
+        return virTypedParamsGetULLong(params_, count_, field, &value) == 1
+                   ? std::optional<std::uint64_t>{value}
+                   : std::nullopt;
     }
+    /// Zero where the driver does not tell.
+    std::uint64_t number(const char* field) const { return find(field).value_or(0); }
     int integer(const char* field, int otherwise) const {
         int value = otherwise;
         return virTypedParamsGetInt(params_, count_, field, &value) == 1 ? value : otherwise;

@@ -175,7 +175,7 @@ void find_saves(const Domains& domains, std::vector<GuestInfo>& guests) {
     unsigned readings = 0;
     for (std::size_t i = 0; i < guests.size() && readings < kMaxJobReadings; ++i) {
         if (guests[i].state == GuestState::paused && !guests[i].saving) {
-            guests[i].saving = has_save_job(domains[i].get());
+            guests[i].saving = save_progress(domains[i].get()).has_value();
             ++readings;
         }
     }

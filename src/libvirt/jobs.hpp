@@ -23,7 +23,12 @@ tl::expected<GuestJob, Fault> find_job(UriContext& context, virDomainPtr domain)
 /// are tried; the last fault is told. Blocks until they are gone.
 std::optional<Fault> abort_block_jobs(UriContext& context, virDomainPtr domain);
 
-/// A save of this guest is under way, whoever began it. Blocks.
-bool has_save_job(virDomainPtr domain);
+struct SaveProgress {
+    Bytes done;     ///< of `total`: written, or found to be empty
+    Bytes total;    ///< the guest's memory; zero until QEMU has counted it
+    Bytes written;  ///< to the image
+};
+/// Of the save that is under way, whoever began it; empty when there is none. Blocks.
+std::optional<SaveProgress> save_progress(virDomainPtr domain);
 
 }  // namespace guestd::libvirt

@@ -128,7 +128,7 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     }
     // Most saves show in the pause reason; a guest that was paused before keeps its own.
     info.saving = is_paused_for_save(state->state, state->reason) ||
-                  (info.state == GuestState::paused && has_save_job(domain));
+                  (info.state == GuestState::paused && save_progress(domain));
     return info;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/save_monitor.hpp"
 
+#include "libvirt/jobs.hpp"
+
 namespace guestd::libvirt {
 
 void SaveMonitor::watch(const Uuid& uuid) {
@@ -59,17 +61,12 @@ void SaveMonitor::read(Connection& connection, const Uuid& uuid, bool adopted) {
         return;
     }
     const DomainPtr domain{virDomainLookupByUUID(*handle, uuid.raw().data())};
-    int type = VIR_DOMAIN_JOB_NONE;
-    TypedParameters stats;
-    const bool saving =
-        domain &&
-        virDomainGetJobStats(domain.get(), &type, stats.params_out(), stats.count_out(), 0) == 0 &&
-        stats.integer(VIR_DOMAIN_JOB_OPERATION, VIR_DOMAIN_JOB_OPERATION_UNKNOWN) ==
-            VIR_DOMAIN_JOB_OPERATION_SAVE;
-    if (saving) {
-        context_->outlet.post(SaveProgressed{{context_->id, uuid},
-                                             Bytes{stats.number(VIR_DOMAIN_JOB_DATA_PROCESSED)},
-                                             Bytes{stats.number(VIR_DOMAIN_JOB_DATA_TOTAL)}});
+    const auto progress = domain ? save_progress(domain.get()) : std::nullopt;
+    if (progress) {
+        context_->outlet.post(SaveProgressed{.guest = {context_->id, uuid},
+                                             .done = progress->done,
+                                             .total = progress->total,
+                                             .written = progress->written});
     } else if (adopted) {
         unwatch(uuid);
     }

@@ -66,6 +66,10 @@ TEST_F(LibvirtQemu, ASaveIsWatchedFoundAndAborted) {
         inbox_.take<SaveProgressed>([](const auto& event) { return event.done > Bytes{}; });
     ASSERT_TRUE(progress);
     EXPECT_GE(progress->total, Bytes{4096ULL << 20});
+    EXPECT_LE(progress->done, progress->total);
+    // Its memory is all but empty: next to nothing is written for what is done.
+    EXPECT_GT(progress->written, Bytes{});
+    EXPECT_LT(progress->written.count, progress->done.count / 10);
     EXPECT_EQ(progress->guest.uuid, uuid);
 
     const auto probe = call(uuid, CallKind::probe);
