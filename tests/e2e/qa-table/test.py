@@ -75,14 +75,13 @@ def by_hard_deadline(host, deaf):
         what = f"parallel {parallel}, deadline 2 s"
         configure(host, HARD.format(parallel=parallel, deadline="2s"))
         grown = drained(host, deaf, what)
-        run, guests = newest_run(host, "drain")
+        _, guests = newest_run(host, "drain")
         expect(all("A" in trace for trace in grown.values()),
                f"{what}: not everyone was asked: {grown}")
         expect({guest["outcome"] for guest in guests.values()} == {"destroyed"}
                and sorted(guests) == deaf.names, f"{what}: {guests}")
         expect(all("shutdown: no effect" in guest["cause"] for guest in guests.values()),
                f"{what}: the causes do not say why: {guests}")
-        expect(run["clean"] is False, f"{what}: destroyed guests make no clean run: {run}")
         bring_back(host, deaf)
 
 
