@@ -110,6 +110,11 @@ struct StoreGuest {
 struct StoreSpan {
     SpanRecord span;
 };
+/// A number that the next run can make use of, under a name; replaces what it was.
+struct StoreLearned {
+    std::string key;
+    double value = 0;
+};
 /// Update state, end and result of a run.
 struct StoreRunEnd {
     StoreId id = 0;
@@ -141,7 +146,7 @@ struct Notice {
 };
 
 using Command = std::variant<Call, AbandonCall, StoreRun, StoreEntries, DropEntry, StoreGuest,
-                             StoreSpan, StoreRunEnd, Notice>;
+                             StoreSpan, StoreLearned, StoreRunEnd, Notice>;
 using Outbox = std::vector<Command>;
 
 }  // namespace guestd

@@ -7,6 +7,7 @@
 /// judges by libvirt. URIs are stored as text, times together with the boot id they belong to.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,8 +86,9 @@ struct Restored {
     std::optional<RunRecord> unfinished;  ///< newest run still `active`, of any boot
     std::vector<RunGuestRecord> unfinished_guests;
     RunId last_run = 0;
-    bool boot_run_done = false;  ///< this boot id has had its boot run (finished or not)
-    std::vector<std::string> known_uris;  ///< that a run or the resume list has had guests of
+    bool boot_run_done = false;             ///< this boot id has had its boot run (finished or not)
+    std::map<std::string, double> learned;  ///< see StoreLearned
+    std::vector<std::string> known_uris;    ///< that a run or the resume list has had guests of
 };
 
 }  // namespace guestd

@@ -20,6 +20,7 @@ struct GuestProgress {
     TimePoint phase_deadline = kNever;  ///< when the phase ends at the latest
     unsigned attempts = 0;              ///< requests sent, or starts tried
     std::string held_for;               ///< what a waiting guest waits for
+    std::string answer;                 ///< to a shutdown: "silent, asked 3 times"
     Bytes done{};
     Bytes total{};
     Outcome outcome = Outcome::pending;

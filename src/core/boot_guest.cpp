@@ -65,6 +65,13 @@ void BootRun::start(Context& ctx, BootTask& task) {
     agenda_.set(task.id, ctx.now + start_time(task.memory));
 }
 
+/// The mark that a drain made in libvirt itself, when our list could not be written.
+void BootRun::forget(Context& ctx, const GuestId& id) {
+    const auto* guest = ctx.fleet.find(id);
+    if (guest != nullptr && guest->info.remembered)
+        ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::forget}, ctx.now);
+}
+
 /// The call may still succeed, and its entry then leaves the list; but neither the others nor the
 /// end of the run wait for it any longer.
 void BootRun::start_overdue(Context& ctx, BootTask& task) {
@@ -75,6 +82,7 @@ void BootRun::start_overdue(Context& ctx, BootTask& task) {
 /// Confirmed running: whatever comes, it is off the list.
 void BootRun::came_up(Context& ctx, BootTask& task) {
     ctx.resume.drop(ctx.out, ctx.uri_text(task.id.uri), task.id.uuid);
+    forget(ctx, task.id);
     if (task.attempts == 0)
         return finish(ctx, task, Outcome::already_running, "started by somebody else");
     leave_stage(task);

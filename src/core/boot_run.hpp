@@ -112,6 +112,7 @@ private:
 
     // boot_guest.cpp: one guest on its way up
     void start(Context& ctx, BootTask& task);
+    static void forget(Context& ctx, const GuestId& id);
     void start_overdue(Context& ctx, BootTask& task);
     void came_up(Context& ctx, BootTask& task);
     void check_ready(Context& ctx, BootTask& task);

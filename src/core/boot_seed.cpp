@@ -51,7 +51,7 @@ bool BootRun::chosen(const Context& ctx, const Guest& guest, const StartPolicy& 
         return false;
     if (const auto* row = recorded(ctx, guest.id))
         return is_open(*row);
-    if (entry != nullptr)
+    if (entry != nullptr || guest.info.remembered)
         return true;
     if (recorded_uris_.contains(ctx.uri_text(guest.id.uri)))
         return false;  // it had no reason when the run began; that it has one now is no boot
@@ -94,6 +94,7 @@ bool BootRun::settled_at_once(Context& ctx, BootTask& task, const Guest& guest,
     }
     const auto settle = [&](Outcome outcome, std::string cause) {
         ctx.resume.drop(ctx.out, ctx.uri_text(guest.id.uri), guest.id.uuid);
+        forget(ctx, guest.id);
         finish(ctx, task, outcome, std::move(cause));
         return true;
     };
@@ -103,7 +104,7 @@ bool BootRun::settled_at_once(Context& ctx, BootTask& task, const Guest& guest,
         return false;  // asked for by name
     if (task.policy.policy == StartChoice::never)
         return settle(Outcome::skipped, "start.policy is \"never\"");
-    if (entry != nullptr && !task.policy.resume && !guest.info.autostart)
+    if ((entry != nullptr || guest.info.remembered) && !task.policy.resume && !guest.info.autostart)
         return settle(Outcome::skipped, "resume is off");
     return false;
 }

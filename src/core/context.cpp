@@ -44,6 +44,16 @@ std::vector<ResumeEntry> ResumeList::of_uri(const std::string& uri) const {
     return entries;
 }
 
+void Learned::put(Outbox& out, const std::string& key, double value) {
+    values_[key] = value;
+    out.emplace_back(StoreLearned{key, value});
+}
+
+double Learned::find(const std::string& key) const {
+    const auto found = values_.find(key);
+    return found == values_.end() ? 0 : found->second;
+}
+
 GuestPolicy Context::guest_policy(const GuestId& id, const GuestInfo& info,
                                   std::optional<Trigger> trigger) const {
     return policy.guest(GuestFacts{uri_text(id.uri), id.uuid, info.name, info.metadata}, trigger);
@@ -57,6 +67,7 @@ GuestProgress progress_of(const Task& task) {
                          .phase_deadline = task.phase_deadline,
                          .attempts = task.attempts,
                          .held_for = task.held_for,
+                         .answer = task.answer,
                          .done = task.done,
                          .total = task.total,
                          .outcome = task.outcome,
@@ -77,6 +88,7 @@ void enter_phase(Context& ctx, RunId run, Task& task, std::string phase, std::st
     task.since = ctx.now;
     task.phase_deadline = kNever;
     task.held_for.clear();
+    task.answer.clear();
 }
 
 RunGuestRecord record_of(const Context& ctx, RunId run, const Task& task,

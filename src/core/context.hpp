@@ -33,15 +33,30 @@ private:
     std::map<std::pair<std::string, Uuid>, ResumeEntry> entries_;
 };
 
+/// Numbers of earlier runs; every change goes into the outbox as well.
+class Learned {
+public:
+    void restore(std::map<std::string, double> values) { values_ = std::move(values); }
+    void put(Outbox& out, const std::string& key, double value);
+    /// 0 = never learned.
+    double find(const std::string& key) const;
+
+private:
+    std::map<std::string, double> values_;
+};
+
 /// References are valid for one step only; nothing keeps a Context.
 struct Context {
     Fleet& fleet;
     Calls& calls;
     ResumeList& resume;
+    Learned& learned;
     const PolicySource& policy;
     StoreId& last_store;
     Outbox& out;
     TimePoint now;
+    /// The event of this step is the return of such a call.
+    std::optional<CallKind> returned = {};
 
     StoreId next_store() { return ++last_store; }
     const std::string& uri_text(UriId uri) const { return fleet.uri(uri).uri; }
@@ -58,6 +73,7 @@ struct Task {
     TimePoint phase_deadline = kNever;
     unsigned attempts = 0;
     std::string held_for;
+    std::string answer;
     std::optional<TimePoint> started;
     Bytes done{};
     Bytes total{};

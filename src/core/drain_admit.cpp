@@ -9,16 +9,18 @@
 namespace guestd::core {
 namespace {
 
-int tier_rank(Tier tier) {
+/// How much of its own time a guest may spend waiting for a free place, in quarters. Only when its
+/// whole ladder does not fit.
+int tier_patience(Tier tier) {
     switch (tier) {
         case Tier::expendable:
-            return 0;
+            return 3;
         case Tier::normal:
-            return 1;
-        case Tier::critical:
             return 2;
+        case Tier::critical:
+            return 1;
     }
-    return 1;
+    return 2;
 }
 
 }  // namespace
@@ -44,7 +46,8 @@ std::vector<GuestId> DrainRun::add_guests(Context& ctx, UriId uri) {
         auto policy = ctx.guest_policy(guest->id, guest->info, record_.trigger);
         admit(ctx, *guest, policy);
         ids.push_back(guest->id);
-        nodes.push_back({guest->info.name, std::move(policy.after), std::move(policy.requires_)});
+        nodes.push_back({guest->info.name, std::move(policy.after), std::move(policy.requires_),
+                         tier_weight(policy.tier)});
     }
     arrange(ctx, ids, nodes);
     return ids;
@@ -60,7 +63,15 @@ void DrainRun::admit(Context& ctx, const Guest& guest, const GuestPolicy& policy
     task.memory = guest.info.memory;
     task.persistent = guest.info.persistent;
     task.awaits_start = ctx.calls.modifying(guest.id) == CallKind::start;
-    task.ladder = effective_ladder(task.policy, guest.info);
+    // A life of guestd that is over may have frozen it for its save.
+    const auto* listed = ctx.resume.find(ctx.uri_text(guest.id.uri), guest.id.uuid);
+    if (continued_ && task.policy.pause_before_save && listed != nullptr &&
+        listed->run == record_.id && !listed->was_paused)
+        ctx.fleet.paused_by_us(guest.id);
+    auto info = guest.info;
+    if (guest.paused_by_us)
+        info.state = GuestState::running;
+    task.ladder = effective_ladder(task.policy, info);
     task.deadline = uri_of(task).deadline;
     ++pending_;
     tasks_.insert_or_assign(guest.id, std::move(task));
@@ -78,16 +89,18 @@ void DrainRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
             task.releases.push_back(ids[edge.to]);
         task.blockers = static_cast<unsigned>(order.needed_by[i].size());
 
-        // The chain through this guest shares the time evenly: `height` guests before it, `depth`
-        // behind. Waiting for a free place may take half of its share, or longer when its whole
-        // ladder fits into what is left of the share.
-        const auto share = (task.deadline - ctx.now) / (order.depth[i] + order.height[i] + 1);
-        const auto slot_begin = ctx.now + share * order.height[i];
+        // The chain through this guest shares the time by tier: `height` before it, `depth` behind.
+        // Waiting for a free place may take a part of its share, or longer when its whole ladder
+        // fits into what is left of the share.
+        const auto part =
+            (task.deadline - ctx.now) / (order.depth[i] + order.height[i] + nodes[i].weight);
+        const auto share = part * nodes[i].weight;
+        const auto slot_begin = ctx.now + part * order.height[i];
         const bool limited = uri_of(task).policy.parallel_shutdown > 0 || task.awaits_start;
         task.latest_start = slot_begin;
         if (limited)
-            task.latest_start =
-                std::max(slot_begin + share / 2, slot_begin + share - total_time(task.ladder));
+            task.latest_start = std::max(slot_begin + share * tier_patience(task.tier) / 4,
+                                         slot_begin + share - total_time(task.ladder));
         // Leaving it alone needs neither its turn nor a place.
         if (task.ladder.front().kind == RungKind::leave)
             task.latest_start = ctx.now;
@@ -97,7 +110,7 @@ void DrainRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
 }
 
 void DrainRun::make_ready(DrainTask& task) {
-    if (task.begun || task.over())
+    if (task.begun || task.clearing || task.over())
         return;
     task.held_for = task.awaits_start   ? "its start to return"
                     : task.intent != 0  ? "its entry on the resume list"
@@ -113,8 +126,8 @@ ResumeEntry DrainRun::entry_for(const Context& ctx, const DrainTask& task) const
     const auto* listed = ctx.resume.find(entry.uri, entry.uuid);
     const bool paused = guest != nullptr && guest->info.state == GuestState::paused;
     // What an entry says of a guest that has not come up since, or is paused by its save, holds.
-    const bool in_transit =
-        guest == nullptr || !is_active(guest->info.state) || (paused && guest->info.saving);
+    const bool in_transit = guest == nullptr || !is_active(guest->info.state) ||
+                            (paused && (guest->info.saving || guest->paused_by_us));
     if (listed != nullptr && (in_transit || listed->run == record_.id))
         entry = *listed;
     else
@@ -160,6 +173,7 @@ void DrainRun::settle_intent(Context& ctx, StoreId id, bool durable, const std::
         return;
     if (!durable) {
         record_.clean = false;
+        list_lost_ = true;
         remark(ctx, record_.id, nullptr, NoticeKind::intent_not_stored,
                "the resume list could not be saved (" + why +
                    "): guests are stopped all the same, but may not come back by themselves",

@@ -9,20 +9,10 @@
 namespace guestd::core {
 namespace {
 
-/// An aborted save returns as soon as QEMU has stopped the migration, normally within a second.
-constexpr Duration kAbortTime = 10s;
-/// Between looks at a save that goes on without a call of ours; its end also comes as an event.
-constexpr Duration kAdoptedLook = 2s;
 /// Between tries of what libvirt's absence or a missing answer has held up: no hot loop.
 constexpr Duration kTryAgain = 1s;
 /// How long a reading may take that confirms what an event told; then the event is believed.
 constexpr Duration kConfirmTime = 5s;
-
-void add_cause(Task& task, const std::string& text) {
-    if (!task.cause.empty())
-        task.cause += "; ";
-    task.cause += text;
-}
 
 /// The rung on which a save that is already under way is waited for.
 std::size_t save_rung(std::vector<Rung>& ladder) {
@@ -53,18 +43,35 @@ Outcome outcome_of_stop(const Guest* guest, bool destroying) {
 
 }  // namespace
 
+void add_cause(Task& task, const std::string& text) {
+    if (!task.cause.empty())
+        task.cause += "; ";
+    task.cause += text;
+}
+
 void DrainRun::begin_ladder(Context& ctx, DrainTask& task) {
-    leave_queues(task);
-    task.begun = true;
+    leave_queues(ctx, task);
     task.awaits_start = false;
+    task.counts_as_shutting = true;
+    ++uri_of(task).shutting;
+    if (needs_clearing(ctx, task))
+        return clear(ctx, task);
+    mount_ladder(ctx, task);
+}
+
+void DrainRun::mount_ladder(Context& ctx, DrainTask& task) {
+    task.clearing = task.aborting = false;
+    count_as_looking(task, false);
+    task.call = task.abort = 0;
+    task.begun = true;
     task.rung = 0;
     // The state may have changed while it waited.
     if (const auto* guest = ctx.fleet.find(task.id)) {
         auto info = guest->info;
         const auto under_way = ctx.calls.find(task.id, CallKind::save);
         const bool saving = info.saving || under_way;
-        if (saving && info.state == GuestState::paused)
-            info.state = GuestState::running;  // paused by that save only
+        if (info.state == GuestState::paused && (saving || guest->paused_by_us))
+            info.state = GuestState::running;  // paused by or for that save only
         task.ladder = effective_ladder(task.policy, info);
         if (saving && task.ladder.front().kind != RungKind::leave) {
             task.rung = save_rung(task.ladder);
@@ -72,10 +79,9 @@ void DrainRun::begin_ladder(Context& ctx, DrainTask& task) {
         }
     }
     ctx.calls.abandon_modifying(ctx.out, task.id, task.call);
-    if (task.ladder[task.rung].kind != RungKind::save) {
-        task.counts_as_shutting = true;
-        ++uri_of(task).shutting;
-    }
+    if (task.ladder[task.rung].kind == RungKind::save &&
+        std::exchange(task.counts_as_shutting, false))
+        --uri_of(task).shutting;
     task.ends = latest_ends(task.ladder, ctx.now, task.deadline);
     task.started = ctx.now;
     enter_rung(ctx, task);
@@ -91,19 +97,17 @@ void DrainRun::enter_rung(Context& ctx, DrainTask& task) {
     if (rung.kind == RungKind::leave)
         return finish(ctx, task, Outcome::left_running,
                       task.cause.empty() ? "as its policy says" : task.cause);
-    if (rung.kind == RungKind::migrate)
-        return next_rung(ctx, task, "this version cannot evacuate");
-
     enter_phase(ctx, record_.id, task, std::string{to_string(rung.kind)});
     task.attempts = 0;
-    task.acknowledged = task.aborting = task.adopted = task.overdue = false;
+    task.acknowledged = task.aborting = task.adopted = task.overdue = task.suspending = false;
     task.next_request = kNever;
-    // A last destroy is repeated until the deadline: there is nothing behind it. A save's time
-    // begins when it does, not while it waits for a place.
+    // A last destroy is repeated until the deadline: there is nothing behind it. The time of
+    // a save or a migration begins when it does, not while it waits for a place.
     const bool to_the_end = rung.kind == RungKind::destroy && task.rung + 1 == task.ladder.size();
     const auto last = task.ends[task.rung];
-    task.rung_end =
-        to_the_end || rung.kind == RungKind::save ? last : std::min(ctx.now + rung.time, last);
+    task.rung_end = to_the_end || rung.kind == RungKind::save || rung.kind == RungKind::migrate
+                        ? last
+                        : std::min(ctx.now + rung.time, last);
     task.phase_deadline = task.rung_end;
     ctx.out.emplace_back(Notice{.kind = NoticeKind::step_started,
                                 .run = record_.id,
@@ -117,9 +121,11 @@ void DrainRun::enter_rung(Context& ctx, DrainTask& task) {
 }
 
 void DrainRun::next_rung(Context& ctx, DrainTask& task, std::string why) {
-    uri_of(task).save_queue.erase({~task.memory.count, task.id});
-    count_as_saving(task, false);
+    queue_to_save(task, false);
+    count_as_saving(ctx, task, false);
     abandon_calls(ctx, task);
+    if (task.current().kind == RungKind::save)
+        wake_from_pause(ctx, task);
     add_cause(task, std::string{to_string(task.current().kind)} + ": " + std::move(why));
     ++task.rung;
     enter_rung(ctx, task);
@@ -136,6 +142,8 @@ void DrainRun::on_time(Context& ctx, DrainTask& task) {
             return on_gone(ctx, task);
         make_ready(task);
     }
+    if (task.clearing)
+        return on_clearing_time(ctx, task);
     if (!task.begun)
         return on_time_before_ladder(ctx, task);
     if (!ctx.fleet.uri(task.id.uri).listed && ctx.now < task.ends[task.rung]) {
@@ -146,6 +154,11 @@ void DrainRun::on_time(Context& ctx, DrainTask& task) {
     }
     if (task.current().kind == RungKind::save)
         return on_save_time(ctx, task);
+    if (ctx.now >= task.rung_end && task.current().kind == RungKind::migrate && task.call != 0 &&
+        !task.aborting) {
+        abort_job(ctx, task);
+        return rearm(task);
+    }
     if (ctx.now >= task.rung_end && !unanswered_to_the_end(task))
         return next_rung(ctx, task, "no effect within " + seconds(ctx.now - task.since));
     if (ctx.now >= task.next_request) {
@@ -187,37 +200,6 @@ void DrainRun::on_time_before_ladder(Context& ctx, DrainTask& task) {
     rearm(task);
 }
 
-void DrainRun::on_save_time(Context& ctx, DrainTask& task) {
-    if (ctx.now >= task.rung_end) {
-        if (!task.counts_as_saving)
-            return next_rung(ctx, task,
-                             task.acknowledged ? "it goes down, but did not end in time"
-                                               : "no free place to save in time");
-        if (task.aborting)
-            return next_rung(ctx, task, "did not end when aborted");
-        task.aborting = true;
-        // What comes after it must still have time, however short the deadline.
-        const bool last = task.rung + 1 == task.ladder.size();
-        const auto left = task.deadline - ctx.now;
-        task.rung_end = ctx.now + std::min(Duration{kAbortTime}, last ? left : left / 2);
-        ctx.calls.submit(ctx.out, Call{.guest = task.id, .kind = CallKind::abort_job}, ctx.now);
-    } else if (ctx.now >= task.next_request) {
-        task.next_request = kNever;
-        if (task.adopted) {
-            task.next_request = ctx.now + kAdoptedLook;
-            look(ctx, task);
-        } else if (!task.counts_as_saving) {
-            // Half of what it had to wait in is gone: our limit widens, libvirt's does not.
-            const auto& uri = ctx.fleet.uri(task.id.uri);
-            if (uri.listed && ctx.calls.long_calls(task.id.uri) < uri.long_calls)
-                submit_save(ctx, task);
-            else
-                task.next_request = ctx.now + kTryAgain;
-        }
-    }
-    rearm(task);
-}
-
 /// The URI answers again. What happened to the guest meanwhile is in the listing.
 void DrainRun::judge_again(Context& ctx, DrainTask& task) {
     const auto* guest = ctx.fleet.find(task.id);
@@ -236,8 +218,10 @@ void DrainRun::judge_again(Context& ctx, DrainTask& task) {
     if (!active)
         return on_gone(ctx, task);
     task.stop_by = kNever;
+    if (task.clearing && task.call == 0)
+        inspect(ctx, task);
     if (!task.begun)
-        return;
+        return rearm(task);
     const auto last = task.ends[task.rung];
     const auto kind = task.current().kind;
     if (kind != RungKind::destroy && kind != RungKind::save)
@@ -245,8 +229,9 @@ void DrainRun::judge_again(Context& ctx, DrainTask& task) {
     if (task.call == 0) {
         if (kind == RungKind::save) {
             task.adopted = false;
-            count_as_saving(task, false);
-            uri_of(task).save_queue.erase({~task.memory.count, task.id});
+            count_as_saving(ctx, task, false);
+            queue_to_save(task, false);
+            task.suspending = false;
             request_save(ctx, task);
         } else if (kind != RungKind::shutdown || !task.acknowledged) {
             task.next_request = ctx.now;
@@ -272,7 +257,9 @@ void DrainRun::on_stop_told(Context& ctx, DrainTask& task) {
 void DrainRun::on_gone(Context& ctx, DrainTask& task) {
     if (!task.begun)
         add_cause(task, "it stopped by itself");
-    const auto outcome = outcome_of_stop(ctx.fleet.find(task.id), task.on(RungKind::destroy));
+    auto outcome = outcome_of_stop(ctx.fleet.find(task.id), task.on(RungKind::destroy));
+    if (outcome == Outcome::shut_down && task.on(RungKind::migrate) && task.acknowledged)
+        outcome = Outcome::migrated;
     if (outcome == Outcome::failed)
         add_cause(task, "QEMU crashed");
     if (outcome == Outcome::destroyed && !task.on(RungKind::destroy))
@@ -282,7 +269,8 @@ void DrainRun::on_gone(Context& ctx, DrainTask& task) {
 }
 
 void DrainRun::rearm(DrainTask& task) {
-    auto next = task.begun ? std::min(task.rung_end, task.next_request) : task.latest_start;
+    auto next = task.begun || task.clearing ? std::min(task.rung_end, task.next_request)
+                                            : task.latest_start;
     if (task.stop_by != kNever)
         next = task.stop_by;  // nothing else is done before that is clear
     agenda_.set(task.id, std::min(task.deadline, next));

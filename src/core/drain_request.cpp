@@ -38,12 +38,30 @@ void DrainRun::request(Context& ctx, DrainTask& task) {
             return request_shutdown(ctx, task);
         case RungKind::destroy:
             return request_destroy(ctx, task);
+        case RungKind::migrate:
+            return request_migration(ctx, task);
         case RungKind::save:
         case RungKind::wait:
         case RungKind::leave:
-        case RungKind::migrate:
             return;
     }
+}
+
+void DrainRun::request_migration(Context& ctx, DrainTask& task) {
+    if (task.call != 0)
+        return;
+    if (ctx.calls.long_calls(task.id.uri) >= ctx.fleet.uri(task.id.uri).long_calls) {
+        task.held_for = "a free call";
+        task.next_request = ctx.now + kTryAgain;
+        return;
+    }
+    task.held_for.clear();
+    ++task.attempts;
+    task.rung_end = task.phase_deadline =
+        std::min(ctx.now + task.current().time, task.ends[task.rung]);
+    task.call = ctx.calls.submit(
+        ctx.out, Call{.guest = task.id, .kind = CallKind::migrate, .target = task.current().target},
+        ctx.now);
 }
 
 void DrainRun::request_shutdown(Context& ctx, DrainTask& task) {
@@ -76,6 +94,9 @@ void DrainRun::request_shutdown(Context& ctx, DrainTask& task) {
             ctx.out, Call{.guest = task.id, .kind = CallKind::shutdown_acpi}, ctx.now);
     }
     ++task.attempts;
+    if (task.answer.empty() || task.answer.starts_with("silent"))
+        task.answer = "silent, asked " +
+                      (task.attempts == 1 ? "once" : std::to_string(task.attempts) + " times");
 }
 
 /// Graceful first, then forced, again and again; but never a second forced one before the last has
@@ -95,48 +116,6 @@ void DrainRun::request_destroy(Context& ctx, DrainTask& task) {
     ++task.attempts;
 }
 
-/// Joins the queue, or adopts the save that is already going on.
-void DrainRun::request_save(Context& ctx, DrainTask& task) {
-    const auto* guest = ctx.fleet.find(task.id);
-    if (task.call == 0 && (guest == nullptr || !guest->info.saving)) {
-        task.held_for = "a free place to save";
-        task.next_request = ctx.now + (task.rung_end - ctx.now) / 2;
-        uri_of(task).save_queue.emplace(~task.memory.count, task.id);
-        return;
-    }
-    task.adopted = task.call == 0;
-    count_as_saving(task, true);
-    task.rung_end = task.phase_deadline =
-        std::min(ctx.now + task.current().time, task.ends[task.rung]);
-    task.next_request = task.adopted ? ctx.now + kTryAgain : kNever;
-}
-
-void DrainRun::submit_save(Context& ctx, DrainTask& task) {
-    uri_of(task).save_queue.erase({~task.memory.count, task.id});
-    count_as_saving(task, true);
-    ++task.attempts;
-    if (task.since < ctx.now) {
-        task.phase = "waiting";
-        enter_phase(ctx, record_.id, task, "save", "for a free place to save");
-    }
-    task.held_for.clear();
-    task.next_request = kNever;
-    task.rung_end = task.phase_deadline =
-        std::min(ctx.now + task.current().time, task.ends[task.rung]);
-    task.call = ctx.calls.submit(
-        ctx.out,
-        Call{.guest = task.id, .kind = CallKind::save, .bypass_cache = task.policy.bypass_cache},
-        ctx.now);
-    rearm(task);
-}
-
-void DrainRun::count_as_saving(DrainTask& task, bool on) {
-    if (std::exchange(task.counts_as_saving, on) == on)
-        return;
-    auto& saving = uri_of(task).saving;
-    saving = on ? saving + 1 : saving - 1;
-}
-
 void DrainRun::look(Context& ctx, DrainTask& task) {
     if (task.look == 0 && ctx.fleet.uri(task.id.uri).listed)
         task.look =
@@ -150,6 +129,7 @@ void DrainRun::abandon_calls(Context& ctx, DrainTask& task) {
 }
 
 void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& event) {
+    const auto kind = ctx.returned.value_or(CallKind::probe);
     const bool own = event.id == task.call;
     const bool agent = event.id == task.agent_call;
     const bool looked = event.id == task.look;
@@ -159,6 +139,10 @@ void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& ev
         task.agent_call = 0;
     if (looked)
         task.look = 0;
+    if (event.id == task.abort)
+        task.abort = 0;
+    if (own && task.on(RungKind::migrate) && event.status == CallStatus::done)
+        task.acknowledged = true;
     if (event.bytes.count > 0)
         task.done = event.bytes;
     // Whoever asked: what was read is true.
@@ -166,9 +150,17 @@ void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& ev
         return on_gone(ctx, task);
     if (looked)
         return on_looked(ctx, task, event);
+    if (task.clearing && own)
+        return on_clearing_returned(ctx, task, event, kind);
     if (!task.begun || !(own || agent))
         return;
     const bool save = task.on(RungKind::save);
+    if (save && kind == CallKind::suspend) {
+        if (event.status == CallStatus::done)
+            ctx.fleet.paused_by_us(task.id);
+        request_save(ctx, task);
+        return rearm(task);
+    }
     if (save && event.status == CallStatus::done && !event.observed) {
         task.gone = true;
         return finish(ctx, task, Outcome::saved, task.cause);
@@ -199,7 +191,7 @@ void DrainRun::on_looked(Context& ctx, DrainTask& task, const CallReturned& even
         if (task.on(RungKind::save) && task.adopted && !event.observed->saving) {
             // The save that we did not call has ended, and the guest is still there.
             task.adopted = false;
-            count_as_saving(task, false);
+            count_as_saving(ctx, task, false);
             if (task.aborting)
                 return next_rung(ctx, task, "aborted, it would have missed its time");
             request_save(ctx, task);
@@ -220,6 +212,8 @@ void DrainRun::on_done(Context& ctx, DrainTask& task) {
         case RungKind::save:
             return next_rung(ctx, task, "libvirt says done, yet it runs");
         case RungKind::shutdown:
+            if (ctx.returned == CallKind::shutdown_agent)
+                task.answer = "its agent has accepted";
             if (std::exchange(task.overdue, false))
                 task.rung_end = task.phase_deadline =
                     std::min(ctx.now + task.current().time, task.ends[task.rung]);
@@ -237,7 +231,7 @@ void DrainRun::on_refused(Context& ctx, DrainTask& task, const CallReturned& eve
     const bool saving = event.observed && event.observed->saving;
     switch (task.current().kind) {
         case RungKind::save:
-            count_as_saving(task, false);
+            count_as_saving(ctx, task, false);
             task.acknowledged = down_already;
             if (saving)
                 request_save(ctx, task);  // somebody else's

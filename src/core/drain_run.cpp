@@ -22,6 +22,8 @@ void DrainRun::set_up_uris(Context& ctx) {
         uri.policy = ctx.policy.uri(state.uri, record_.trigger);
         uri.deadline = record_.started + deadline_override_.value_or(uri.policy.deadline);
         uri.seeded = state.listed;
+        uri.pace.know({ctx.learned.find(kLearnedDisk + state.uri),
+                       ctx.learned.find(kLearnedStream + state.uri)});
         latest = std::max(latest, uri.deadline);
         uris_.push_back(std::move(uri));
     }
@@ -134,10 +136,12 @@ void DrainRun::handle(Context& ctx, const Event& event) {
     } else if (const auto* returned = std::get_if<CallReturned>(&event)) {
         on_returned_to(ctx, *returned);
     } else if (const auto* progress = std::get_if<SaveProgressed>(&event)) {
-        if (const auto found = tasks_.find(progress->guest); found != tasks_.end()) {
-            found->second.done = progress->done;
-            found->second.total = progress->total;
-        }
+        on_progressed(ctx, *progress);
+    } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
+        if (const auto found = tasks_.find(agent->guest);
+            found != tasks_.end() && !agent->connected && found->second.attempts > 0 &&
+            found->second.on(RungKind::shutdown))
+            found->second.answer = "its agent has left: it goes down";
     }
 }
 
@@ -191,16 +195,14 @@ void DrainRun::fill(Context& ctx, UriId id) {
     const auto limit = uri.policy.parallel_shutdown;
     while (!uri.ready.empty() && (limit == 0 || uri.shutting < limit))
         begin_ladder(ctx, tasks_.at(std::get<GuestId>(*uri.ready.begin())));
-    const auto saves = uri.policy.parallel_save;
-    while (!uri.save_queue.empty() && (saves == 0 || uri.saving < saves) &&
-           ctx.calls.long_calls(id) < state.long_calls)
-        submit_save(ctx, tasks_.at(uri.save_queue.begin()->second));
+    fill_saves(ctx, id);
 }
 
 void DrainRun::finish_if_done(Context& ctx) {
     const auto open = [](const Uri& uri) { return !uri.seeded && !uri.given_up; };
     if (pending_ > 0 || std::ranges::any_of(uris_, open))
         return;
+    learn(ctx);
     conclude_finished(ctx, record_, outcomes_of(tasks_));
 }
 
@@ -208,8 +210,11 @@ void DrainRun::cancel(Context& ctx) {
     for (auto& [id, task] : tasks_) {
         if (task.over())
             continue;
-        if (task.counts_as_saving)
+        if (task.counts_as_saving || (task.on(RungKind::migrate) && task.call != 0))
             ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::abort_job}, ctx.now);
+        if (const auto* guest = ctx.fleet.find(id);
+            guest != nullptr && guest->paused_by_us && !task.counts_as_saving)
+            ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::resume}, ctx.now);
         finish(ctx, task, Outcome::skipped, "the run was cancelled");
     }
     for (auto row : recorded_) {
@@ -228,7 +233,7 @@ void DrainRun::hand_over(Context& ctx) {
     for (auto& [id, task] : tasks_) {
         if (task.over())
             continue;
-        leave_queues(task);
+        leave_queues(ctx, task);
         conclude(ctx, record_.id, task, Outcome::skipped, "another drain run takes over");
     }
     conclude_run(ctx, record_, RunState::superseded, "another drain run takes over");
@@ -248,11 +253,13 @@ std::map<GuestId, std::string> DrainRun::touched(const Context& ctx) const {
 }
 
 void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause) {
-    leave_queues(task);
+    leave_queues(ctx, task, outcome == Outcome::saved);
     conclude(ctx, record_.id, task, outcome, std::move(cause));
     agenda_.clear(task.id);
     --pending_;
     const auto& uri = ctx.uri_text(task.id.uri);
+    if (outcome == Outcome::migrated)
+        ctx.resume.drop(ctx.out, uri, task.id.uuid);  // it runs, elsewhere
     if (outcome == Outcome::saved) {
         auto entry = entry_for(ctx, task);
         if (const auto* listed = ctx.resume.find(uri, task.id.uuid))
@@ -273,13 +280,14 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     }
 }
 
-void DrainRun::leave_queues(DrainTask& task) {
+void DrainRun::leave_queues(Context& ctx, DrainTask& task, bool saved) {
     auto& uri = uri_of(task);
     uri.ready.erase(ready_key(task));
-    uri.save_queue.erase({~task.memory.count, task.id});
+    queue_to_save(task, false);
+    count_as_looking(task, false);
     if (std::exchange(task.counts_as_shutting, false))
         --uri.shutting;
-    count_as_saving(task, false);
+    count_as_saving(ctx, task, false, saved);
 }
 
 TimePoint DrainRun::next_deadline() const {

@@ -20,8 +20,15 @@
 #include "core/context.hpp"
 #include "core/ladder.hpp"
 #include "core/order.hpp"
+#include "core/save_pace.hpp"
 
 namespace guestd::core {
+
+/// What the store remembers of how fast a URI's saves were, by URI.
+inline const std::string kLearnedDisk = "save.disk:";
+inline const std::string kLearnedStream = "save.stream:";
+
+void add_cause(Task& task, const std::string& text);
 
 struct DrainTask : Task {
     StopPolicy policy;
@@ -42,7 +49,12 @@ struct DrainTask : Task {
     CallId look = 0;                  ///< a reading of its state
     TimePoint stop_by = kNever;       ///< an event said it stopped: believed then, if not before
     bool acknowledged = false;        ///< libvirt has accepted a request on this rung
-    bool aborting = false;            ///< a save that was told to stop
+    CallId abort = 0;                 ///< of the job under way
+    bool looking = false;             ///< counts as such
+    bool clearing = false;            ///< what else goes on with it is being cleared up
+    GuestJob job = GuestJob::none;    ///< somebody else's, which was found then
+    bool aborting = false;            ///< a job that was told to stop
+    bool suspending = false;          ///< is paused before its save, or has been tried to
     bool adopted = false;             ///< a save that goes on without a call of ours
     bool overdue = false;             ///< the rung was prolonged because libvirt did not answer
     bool awaits_start = false;        ///< a start of an earlier run is still under way
@@ -82,6 +94,8 @@ public:
     std::vector<GuestProgress> guests() const;
 
 private:
+    /// Critical ones first, then the largest.
+    using SaveKey = std::tuple<int, std::uint64_t, GuestId>;
     struct Uri {
         TimePoint deadline = kNever;
         TimePoint give_up = kNever;  ///< how long an answer is waited for
@@ -90,8 +104,12 @@ private:
         UriPolicy policy;
         unsigned shutting = 0;  ///< guests that parallel_shutdown counts
         unsigned saving = 0;    ///< saves under way
+        unsigned looking = 0;   ///< guests of which is not known yet whether they are busy
+        SavePace pace;
+        Bytes queued;                                             ///< memory of the save queue
+        TimePoint no_abort_before{};                              ///< see drain_save.cpp
         std::set<std::tuple<int, std::uint64_t, GuestId>> ready;  ///< may begin, in this order
-        std::set<std::pair<std::uint64_t, GuestId>> save_queue;   ///< largest first
+        std::set<SaveKey> save_queue;
     };
     enum class Phase { intent, acting };
     /// How long the first touch waits for the resume list to become durable. A healthy disk needs
@@ -108,7 +126,7 @@ private:
     void fill(Context& ctx, UriId uri);
     void finish_if_done(Context& ctx);
     void finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause);
-    void leave_queues(DrainTask& task);
+    void leave_queues(Context& ctx, DrainTask& task, bool saved = false);
 
     // drain_admit.cpp: who takes part, when each may begin, and the intent
     std::vector<GuestId> add_guests(Context& ctx, UriId uri);
@@ -125,15 +143,24 @@ private:
     void account_for_recorded(Context& ctx, UriId uri);
     void fail_recorded(Context& ctx, UriId uri);
 
+    // drain_clear.cpp: what else goes on with a guest, before its ladder
+    bool needs_clearing(const Context& ctx, const DrainTask& task) const;
+    void clear(Context& ctx, DrainTask& task);
+    void inspect(Context& ctx, DrainTask& task);
+    void count_as_looking(DrainTask& task, bool on);
+    void on_clearing_returned(Context& ctx, DrainTask& task, const CallReturned& event,
+                              CallKind kind);
+    void on_clearing_time(Context& ctx, DrainTask& task);
+
     // drain_ladder.cpp: one guest on its ladder
     void begin_ladder(Context& ctx, DrainTask& task);
+    void mount_ladder(Context& ctx, DrainTask& task);
     void enter_rung(Context& ctx, DrainTask& task);
     void next_rung(Context& ctx, DrainTask& task, std::string why);
     void on_time(Context& ctx, DrainTask& task);
     void on_time_before_ladder(Context& ctx, DrainTask& task);
     static bool unanswered_to_the_end(DrainTask& task);
     void on_deadline(Context& ctx, DrainTask& task);
-    void on_save_time(Context& ctx, DrainTask& task);
     void on_stop_told(Context& ctx, DrainTask& task);
     void on_gone(Context& ctx, DrainTask& task);
     void judge_again(Context& ctx, DrainTask& task);
@@ -143,8 +170,7 @@ private:
     void request(Context& ctx, DrainTask& task);
     void request_shutdown(Context& ctx, DrainTask& task);
     void request_destroy(Context& ctx, DrainTask& task);
-    void request_save(Context& ctx, DrainTask& task);
-    void submit_save(Context& ctx, DrainTask& task);
+    void request_migration(Context& ctx, DrainTask& task);
     void look(Context& ctx, DrainTask& task);
     void on_returned(Context& ctx, DrainTask& task, const CallReturned& event);
     void on_looked(Context& ctx, DrainTask& task, const CallReturned& event);
@@ -153,7 +179,20 @@ private:
     void on_shutdown_refused(Context& ctx, DrainTask& task, const CallReturned& event,
                              bool by_agent);
     void abandon_calls(Context& ctx, DrainTask& task);
-    void count_as_saving(DrainTask& task, bool on);
+
+    // drain_save.cpp: managed saves
+    static SaveKey save_key(const DrainTask& task);
+    void queue_to_save(DrainTask& task, bool on);
+    void count_as_saving(Context& ctx, DrainTask& task, bool on, bool complete = false);
+    void request_save(Context& ctx, DrainTask& task);
+    void submit_save(Context& ctx, DrainTask& task);
+    void fill_saves(Context& ctx, UriId uri);
+    void on_progressed(Context& ctx, const SaveProgressed& event);
+    void abort_hopeless(Context& ctx, Uri& uri);
+    void abort_job(Context& ctx, DrainTask& task);
+    void on_save_time(Context& ctx, DrainTask& task);
+    void wake_from_pause(Context& ctx, DrainTask& task);
+    void learn(Context& ctx);
 
     Uri& uri_of(const DrainTask& task) { return uris_[static_cast<std::size_t>(task.id.uri)]; }
 
@@ -165,6 +204,7 @@ private:
     StoreId intent_ = 0;                    ///< the run's own
     std::map<StoreId, TimePoint> intents_;  ///< writes waited for, and until when
     bool store_silent_ = false;             ///< it has kept us waiting in vain once
+    bool list_lost_ = false;                ///< the resume list could not be written
     std::vector<Uri> uris_;
     std::map<GuestId, DrainTask> tasks_;
     std::size_t pending_ = 0;

@@ -71,6 +71,7 @@ void Fleet::apply(const InventoryListed& event) {
         if (is_active(guest.info.state) != is_active(info.state))
             guest.last.reset();
         guest.info = info;
+        guest.paused_by_us = guest.paused_by_us && info.state == GuestState::paused;
     }
     std::erase_if(guests_, [&](const auto& entry) {
         return entry.first.uri == event.uri && !seen.contains(entry.first.uuid);
@@ -105,6 +106,7 @@ void Fleet::apply(const GuestChanged& event) {
     }
     if (const auto state = state_after(event.what))
         guest.info.state = *state;
+    guest.paused_by_us = guest.paused_by_us && guest.info.state == GuestState::paused;
     if (is_start(event.what) || is_stop(event.what))
         guest.last = event.what;
     if (is_start(event.what))
@@ -141,6 +143,12 @@ void Fleet::observe(const GuestId& id, const GuestInfo& info) {
     if (fresh.name.empty())
         fresh.name = known.name;
     known = std::move(fresh);
+    found->second.paused_by_us = found->second.paused_by_us && known.state == GuestState::paused;
+}
+
+void Fleet::paused_by_us(const GuestId& id) {
+    if (const auto found = guests_.find(id); found != guests_.end())
+        found->second.paused_by_us = found->second.info.state == GuestState::paused;
 }
 
 const Guest* Fleet::find(const GuestId& id) const {

@@ -21,11 +21,12 @@ struct Guest {
     GuestInfo info;
     /// The newest start or stop that an event told of; empty = none since it was listed.
     std::optional<Lifecycle> last;
+    bool paused_by_us = false;  ///< for its save; it is to come back running
 };
 
 struct UriState {
     std::string uri;
-    bool listed = false;       ///< answers now
+    bool listed = false;  ///< answers now
     bool known = false;   ///< has answered once, in this life or an earlier one
     std::string reason = "not connected yet";
     unsigned long_calls = 1;
@@ -43,6 +44,7 @@ public:
     void apply(const GuestChanged& event);
     void apply(const AgentChanged& event);
     void observe(const GuestId& id, const GuestInfo& info);
+    void paused_by_us(const GuestId& id);
 
     const Guest* find(const GuestId& id) const;
     /// The guest's state; absent when unknown.

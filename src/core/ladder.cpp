@@ -135,6 +135,22 @@ std::vector<Rung> effective_ladder(const StopPolicy& policy, const GuestInfo& gu
     return ladder;
 }
 
+int tier_rank(Tier tier) {
+    switch (tier) {
+        case Tier::expendable:
+            return 0;
+        case Tier::normal:
+            return 1;
+        case Tier::critical:
+            return 2;
+    }
+    return 1;
+}
+
+unsigned tier_weight(Tier tier) {
+    return 1U << tier_rank(tier);
+}
+
 Duration total_time(const std::vector<Rung>& ladder) {
     Duration total{};
     for (const auto& rung : ladder)

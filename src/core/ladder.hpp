@@ -35,6 +35,11 @@ std::vector<Rung> effective_ladder(const StopPolicy& policy, const GuestInfo& gu
 std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint start,
                                    TimePoint deadline);
 
+/// 0 for expendable, 1 for normal, 2 for critical.
+int tier_rank(Tier tier);
+/// Parts of the time of a chain of dependents: who gets it when there is too little.
+unsigned tier_weight(Tier tier);
+
 /// Natural length of the ladder: the sum of its times.
 Duration total_time(const std::vector<Rung>& ladder);
 

@@ -21,13 +21,14 @@ public:
     void step(Outbox& out, const Event& event, TimePoint now);
 
     Context context(Outbox& out, TimePoint now) {
-        return Context{fleet_, calls_, resume_, *policy_, last_store_, out, now};
+        return Context{fleet_, calls_, resume_, learned_, *policy_, last_store_, out, now};
     }
 
     std::string boot_id_;
     Fleet fleet_;
     Calls calls_;
     ResumeList resume_;
+    Learned learned_;
     std::shared_ptr<const PolicySource> policy_;
     std::unique_ptr<BootRun> boot_;
     std::unique_ptr<DrainRun> drain_;
@@ -64,6 +65,7 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
     auto ctx = context(out, now);
     resume_.restore(restored.resume_list);
     fleet_.know(restored.known_uris);
+    learned_.restore(restored.learned);
     last_run_id_ = restored.last_run;
     auto unfinished = restored.unfinished;
     if (unfinished && unfinished->boot_id != boot_id_) {
@@ -165,6 +167,7 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
     const bool was_up = changed != nullptr && is_active(fleet_.state(changed->guest));
     take_in(event);
     auto ctx = context(out, now);  // with the policy that may just have come
+    ctx.returned = returned;
     look_at_defined(ctx, event);
     if (const auto* requested = std::get_if<RunRequested>(&event))
         request(ctx, *requested);

@@ -172,11 +172,12 @@ Order build_order(std::span<const OrderNode> nodes) {
     for (const Index i : sorted)
         for (const auto& edge : order.needs[i]) {
             order.needed_by[edge.to].push_back({i, edge.hard});
-            order.depth[i] = std::max(order.depth[i], order.depth[edge.to] + 1);
+            order.depth[i] = std::max(order.depth[i], order.depth[edge.to] + nodes[edge.to].weight);
         }
     for (auto at = sorted.rbegin(); at != sorted.rend(); ++at)
         for (const auto& edge : order.needs[*at])
-            order.height[edge.to] = std::max(order.height[edge.to], order.height[*at] + 1);
+            order.height[edge.to] =
+                std::max(order.height[edge.to], order.height[*at] + nodes[*at].weight);
     return order;
 }
 

@@ -17,6 +17,7 @@ struct OrderNode {
     std::string name;
     std::vector<std::string> after;
     std::vector<std::string> requires_;
+    unsigned weight = 1;  ///< its part of the time that a chain has
 };
 
 struct Order {
@@ -27,8 +28,8 @@ struct Order {
     };
     std::vector<std::vector<Edge>> needs;      ///< whom a guest starts after
     std::vector<std::vector<Edge>> needed_by;  ///< the reverse
-    std::vector<unsigned> depth;               ///< longest chain of needs below a guest
-    std::vector<unsigned> height;              ///< longest chain of dependents above it
+    std::vector<unsigned> depth;               ///< weight of the heaviest chain of needs below
+    std::vector<unsigned> height;              ///< of the heaviest chain of dependents above
     std::vector<std::string> cycles;           ///< "a -> b -> a", for people
     std::vector<std::string> unmatched;        ///< "NAME: after 'GLOB' matches no guest"
 };

@@ -37,6 +37,8 @@ std::string guest_detail(const Json& guest) {
     const std::string held = text_of(guest, "held_for");
     if (!held.empty())
         return "held for " + held;
+    if (const std::string answer = text_of(guest, "answer"); !answer.empty())
+        return answer;
     const std::string cause = text_of(guest, "cause");
     if (!cause.empty())
         return cause;

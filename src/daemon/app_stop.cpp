@@ -106,8 +106,7 @@ void App::drain_for(Trigger trigger) {
 
 int App::finish_drain(const systemd::HostFate& fate) {
     const auto run = machine_->active_run();
-    const bool goes_on =
-        run && run->run.kind == RunKind::drain && host_goes_down(run->run.trigger);
+    const bool goes_on = run && run->run.kind == RunKind::drain && host_goes_down(run->run.trigger);
     const auto* down = std::get_if<systemd::GoingDown>(&fate);
     if (!goes_on && (down == nullptr || config_->daemon().on_stop == OnStop::leave))
         return kExitOk;  // nothing says that guests were to be stopped

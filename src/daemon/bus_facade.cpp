@@ -31,6 +31,7 @@ void add_progress(bus::GuestView& view, const GuestProgress& progress, RunId run
         view.step_deadline = progress.phase_deadline;
     view.attempts = progress.attempts;
     view.held_for = progress.held_for;
+    view.answer = progress.answer;
     view.bytes_done = progress.done;
     view.bytes_total = progress.total;
     view.outcome = progress.outcome;

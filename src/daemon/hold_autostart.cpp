@@ -17,11 +17,8 @@ namespace fs = std::filesystem;
 /// Drivers with an autostart pass, by the scheme of their URI, and their folder of /run/libvirt.
 /// Only the host's own daemons: a remote host's autostart is that host's business.
 constexpr std::pair<std::string_view, const char*> kDrivers[] = {
-    {"qemu:///system", "qemu"},
-    {"lxc:///", "lxc"},
-    {"lxc:///system", "lxc"},
-    {"xen:///", "libxl"},
-    {"xen:///system", "libxl"},
+    {"qemu:///system", "qemu"}, {"lxc:///", "lxc"},         {"lxc:///system", "lxc"},
+    {"xen:///", "libxl"},       {"xen:///system", "libxl"},
 };
 
 bool wants_throttle(const config::Config& config, const std::string& uri) {

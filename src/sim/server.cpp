@@ -307,6 +307,12 @@ void World::do_abort(Guest& guest, const Handle& call) {
         guest.model.job = GuestJob::none;
         return reply(call, CallStatus::done);
     }
+    if (guest.job == Job::migration) {
+        const auto migration = end_job(guest);
+        reply(call, CallStatus::done);
+        reply(migration, CallStatus::aborted, "operation aborted");
+        return wake_waiting(guest);
+    }
     if (guest.job != Job::save)
         return reply(call, CallStatus::refused, "no job is active on the domain");
     uri(guest.id).disk.abort(guest.id);
@@ -328,6 +334,7 @@ void World::do_migrate(Guest& guest, const Handle& call) {
             return;
         end_job(gone);
         off(gone, Lifecycle::migrated);
+        gone.truth.state = GuestState::absent;  // its definition has gone along
         reply(call, CallStatus::done);
         wake_waiting(gone);
     });

@@ -52,12 +52,17 @@ void Store::apply(const StoreSpan& write) {
     spans.push_back(write.span);
 }
 
+void Store::apply(const StoreLearned& write) {
+    learned[write.key] = write.value;
+}
+
 void Store::apply(const StoreRunEnd& write) {
     runs[write.run.id] = write.run;
 }
 
 Restored Store::restored(const std::string& boot_id) const {
     Restored found;
+    found.learned = learned;
     for (const auto& [key, entry] : entries)
         found.resume_list.push_back(entry);
     for (const auto& [id, run] : runs) {

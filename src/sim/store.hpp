@@ -29,8 +29,8 @@ public:
     /// What answers `Stored`.
     std::function<void(Stored)> answer = [](const Stored&) {};
 
-    using Write =
-        std::variant<StoreRun, StoreEntries, DropEntry, StoreGuest, StoreSpan, StoreRunEnd>;
+    using Write = std::variant<StoreRun, StoreEntries, DropEntry, StoreGuest, StoreSpan,
+                               StoreLearned, StoreRunEnd>;
     void write(Write write);
     /// guestd has died: what is not on the disk is lost.
     void forget_queue() { ++life_; }
@@ -43,6 +43,7 @@ public:
     std::map<RunId, RunRecord> runs;
     std::map<RunId, std::map<Key, RunGuestRecord>> guests;
     std::vector<SpanRecord> spans;
+    std::map<std::string, double> learned;
 
 private:
     void apply(const StoreRun& write);
@@ -50,6 +51,7 @@ private:
     void apply(const DropEntry& write);
     void apply(const StoreGuest& write);
     void apply(const StoreSpan& write);
+    void apply(const StoreLearned& write);
     void apply(const StoreRunEnd& write);
 
     Clockwork& clockwork_;

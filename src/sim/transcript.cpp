@@ -92,6 +92,9 @@ std::string text(const StoreGuest& store) {
 std::string text(const StoreSpan& store) {
     return "STORE span " + store.span.what;
 }
+std::string text(const StoreLearned& store) {
+    return "STORE learned " + store.key;
+}
 std::string text(const StoreRunEnd& store) {
     return "STORE end of run " + std::to_string(store.run.id) + " " +
            std::string{to_string(store.run.state)};

@@ -225,6 +225,7 @@ Restored read_restored(Database& db, const std::string& boot_id, unsigned& skipp
     restored.last_run = static_cast<RunId>(
         db.number("SELECT max(id) FROM (SELECT id FROM run UNION ALL SELECT run FROM resume)"));
     restored.boot_run_done = boot_run_done(db, boot_id);
+    restored.learned = read_learned(db);
     auto uris = db.prepare("SELECT uri FROM run_guest UNION SELECT uri FROM resume");
     while (uris.next())
         restored.known_uris.push_back(uris.text());

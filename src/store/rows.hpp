@@ -23,11 +23,6 @@ inline constexpr std::int64_t kKeptRuns = 200;
 struct KeepConfig {
     std::string text;
 };
-/// A learned number, such as a write bandwidth.
-struct Learn {
-    std::string key;
-    double value = 0;
-};
 
 void apply(Database& db, const StoreRun& command);
 void apply(Database& db, const StoreEntries& command);
@@ -36,7 +31,7 @@ void apply(Database& db, const StoreGuest& command);
 void apply(Database& db, const StoreSpan& command);
 void apply(Database& db, const StoreRunEnd& command);
 void apply(Database& db, const KeepConfig& command);
-void apply(Database& db, const Learn& command);
+void apply(Database& db, const StoreLearned& command);
 
 /// What can be read of a file that is damaged, or of another version. Does not throw.
 struct Salvage {

@@ -62,6 +62,9 @@ void Store::write(const StoreGuest& command) {
 void Store::write(const StoreSpan& command) {
     writer_->push(command);
 }
+void Store::write(const StoreLearned& command) {
+    writer_->push(command);
+}
 void Store::write(const StoreRunEnd& command) {
     writer_->push(command);
 }
@@ -69,10 +72,6 @@ void Store::write(const StoreRunEnd& command) {
 void Store::write_config(std::string text) {
     config_ = text;
     writer_->push(KeepConfig{std::move(text)});
-}
-
-void Store::learn(std::string key, double value) {
-    writer_->push(Learn{std::move(key), value});
 }
 
 }  // namespace guestd::store

@@ -52,14 +52,13 @@ public:
     void write(const DropEntry& command) override;
     void write(const StoreGuest& command) override;
     void write(const StoreSpan& command) override;
+    void write(const StoreLearned& command) override;
     void write(const StoreRunEnd& command) override;
 
     /// Keeps this text as the last good configuration. Does not block.
     void write_config(std::string text);
     /// As found at `open`, or written since. Loop's thread.
     const std::optional<std::string>& last_good_config() const { return config_; }
-    /// Keeps a learned number under a name; History::learned reads them. Does not block.
-    void learn(std::string key, double value);
 
 private:
     Store(std::shared_ptr<Writer> writer, std::optional<std::string> config);

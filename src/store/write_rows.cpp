@@ -129,7 +129,7 @@ void apply(Database& db, const KeepConfig& command) {
         .run();
 }
 
-void apply(Database& db, const Learn& command) {
+void apply(Database& db, const StoreLearned& command) {
     db.prepare("INSERT OR REPLACE INTO learned(key, value) VALUES(?,?)")
         .bind_all(std::string_view{command.key}, command.value)
         .run();

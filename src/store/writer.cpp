@@ -31,7 +31,7 @@ StoreId id_of(const Write& write) {
 
 bool is_history(const Write& write) {
     return std::holds_alternative<StoreSpan>(write) || std::holds_alternative<StoreGuest>(write) ||
-           std::holds_alternative<Learn>(write);
+           std::holds_alternative<StoreLearned>(write);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@
 namespace guestd::store {
 
 using Write = std::variant<StoreRun, StoreEntries, DropEntry, StoreGuest, StoreSpan, StoreRunEnd,
-                           KeepConfig, Learn>;
+                           KeepConfig, StoreLearned>;
 
 /// Shared by the Store and its thread, which may outlive the Store on a dying disk.
 class Writer {

@@ -41,6 +41,7 @@ void encode(sd_bus_message* message, const GuestView& view) {
     optional_time(dict, "step_deadline_usec", view.step_deadline);
     dict.count("attempts", view.attempts);
     optional_text(dict, "held_for", view.held_for);
+    optional_text(dict, "answer", view.answer);
     if (view.bytes_done.count > 0 || view.bytes_total.count > 0) {
         dict.bytes("bytes_done", view.bytes_done);
         dict.bytes("bytes_total", view.bytes_total);

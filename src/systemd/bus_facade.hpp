@@ -38,6 +38,7 @@ struct GuestView {
     std::optional<TimePoint> step_deadline;  ///< when the next step follows
     unsigned attempts = 0;                   ///< calls made for this phase
     std::string held_for;                    ///< "" = not held
+    std::string answer;                      ///< to a shutdown: "silent, asked 3 times"
     Bytes bytes_done{};                      ///< of a save
     Bytes bytes_total{};                     ///< 0 = unknown
     Outcome outcome = Outcome::pending;

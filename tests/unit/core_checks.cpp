@@ -7,7 +7,8 @@ namespace guestd::testing {
 namespace {
 
 bool modifies(CallKind kind) {
-    return kind != CallKind::probe && kind != CallKind::abort_job;
+    return kind != CallKind::probe && kind != CallKind::inspect && kind != CallKind::abort_job &&
+           kind != CallKind::abort_block && kind != CallKind::remember && kind != CallKind::forget;
 }
 bool is_destroy(CallKind kind) {
     return kind == CallKind::destroy_graceful || kind == CallKind::destroy_forced;

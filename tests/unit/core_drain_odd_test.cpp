@@ -189,6 +189,128 @@ TEST_F(Odd, a_start_that_fails_during_a_drain_keeps_its_entry_as_it_was) {
     EXPECT_TRUE(host.entry(web)->expect_restore);
 }
 
+TEST_F(Odd, in_a_backup_it_is_left_alone_until_the_backup_ends) {
+    GuestModel model;
+    model.job = GuestJob::backup;
+    const auto web = host.add("web", model);
+    host.booted_before();
+    host.start();
+    host.world.at(host.now() + 11s, [&] { host.world.model(web).job = GuestJob::none; });
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre(shutdown_acpi));
+    EXPECT_GE(host.asked_at(web, shutdown_acpi), 11s);
+    EXPECT_LE(host.asked_at(web, shutdown_acpi), 14s);
+}
+
+TEST_F(Odd, a_backup_that_does_not_end_is_aborted_after_busy) {
+    GuestModel model;
+    model.job = GuestJob::backup;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.stop = {shutdown_for(5min), destroy_step()};
+    host.drain();
+    EXPECT_THAT(host.asked(web), ElementsAre(abort_job, shutdown_acpi));
+    EXPECT_GE(host.asked_at(web, abort_job), 30s);
+    EXPECT_THAT(host.cause(web), HasSubstr("backup was aborted"));
+}
+
+TEST_F(Odd, a_block_job_is_aborted_in_its_own_way) {
+    GuestModel model;
+    model.job = GuestJob::block;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.busy = 5s;
+    host.policy->guests.stop.stop = {save_for(1min), destroy_step()};
+    host.drain();
+    EXPECT_THAT(host.asked(web), ElementsAre(abort_block, save));
+    EXPECT_EQ(host.outcome(web), Outcome::saved);
+}
+
+TEST_F(Odd, a_busy_guest_shares_too_short_a_time_with_its_ladder) {
+    auto model = deaf();
+    model.job = GuestJob::backup;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.busy = 5min;
+    host.policy->guests.stop.stop = {shutdown_for(20s), destroy_step()};
+    host.drain({RunKind::drain, Trigger::ups, 1min, {}});
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_LE(host.asked_at(web, abort_job), 54s);
+    EXPECT_LT(host.asked_at(web, shutdown_acpi), host.asked_at(web, destroy_graceful));
+}
+
+TEST_F(Odd, a_guest_in_a_job_that_goes_down_by_itself_is_a_success) {
+    GuestModel model;
+    model.job = GuestJob::migration;
+    const auto web = host.add("web", model);
+    host.booted_before();
+    host.start();
+    host.world.at(host.now() + 5s, [&] { host.world.stop_by_hand(web); });
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre());
+}
+
+TEST_F(Odd, evacuated_it_is_off_the_list) {
+    const auto web = host.add("web");
+    Step away{StepKind::migrate, ShutdownMode::automatic, 1min, "qemu+ssh://b/system"};
+    host.policy->guests.stop.stop = {away, shutdown_for(1min), destroy_step()};
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::migrated);
+    EXPECT_FALSE(host.on_list(web));
+    EXPECT_EQ(host.commands<Call>().back().second.target, "qemu+ssh://b/system");
+}
+
+TEST_F(Odd, an_evacuation_that_is_refused_or_too_slow_falls_through) {
+    GuestModel model;
+    model.refuses_migration = true;
+    const auto web = host.add("web", model);
+    model.refuses_migration = false;
+    model.migration_time = 10min;
+    const auto db = host.add("db", model);
+    Step away{StepKind::migrate, ShutdownMode::automatic, 1min, "qemu+ssh://b/system"};
+    host.policy->guests.stop.stop = {away, shutdown_for(1min), destroy_step()};
+    host.drain();
+    EXPECT_EQ(host.outcome(web), Outcome::shut_down);
+    EXPECT_THAT(host.asked(web), ElementsAre(migrate, shutdown_acpi));
+    EXPECT_EQ(host.outcome(db), Outcome::shut_down);
+    EXPECT_THAT(host.asked(db), ElementsAre(migrate, abort_job, shutdown_acpi));
+}
+
+TEST_F(Odd, a_silent_one_is_told_from_one_that_is_going_down) {
+    auto model = deaf();
+    host.add("web", model);
+    model.agent = sim::Agent::ignores;
+    host.add("app", model);
+    host.booted_before();
+    host.start();
+    host.driver().send(RunRequested{RunKind::drain, Trigger::poweroff, {}, {}});
+    host.run_for(5s);
+    std::map<std::string, std::string> answers;
+    for (const auto& guest : host.driver().machine().progress())
+        answers[guest.name] = guest.answer;
+    EXPECT_EQ(answers["web"], "silent, asked once");
+    EXPECT_EQ(answers["app"], "its agent has accepted");
+    host.run_for(20s);
+    for (const auto& guest : host.driver().machine().progress())
+        answers[guest.name] = guest.answer;
+    EXPECT_EQ(answers["web"], "silent, asked 3 times");
+}
+
+TEST_F(Odd, when_the_list_cannot_be_written_libvirt_is_made_to_remember) {
+    const auto web = host.add("web");
+    host.booted_before();
+    host.start();
+    host.store.health = sim::Store::Health::fails;
+    host.drain();
+    EXPECT_THAT(host.asked(web), ElementsAre(remember, shutdown_acpi));
+    EXPECT_TRUE(host.truth(web).remembered);
+    host.store.health = sim::Store::Health::good;
+    host.reboot();
+    host.boot();
+    EXPECT_TRUE(host.up(web));
+    host.run_for(1s);
+    EXPECT_FALSE(host.truth(web).remembered);
+}
+
 TEST_F(Odd, names_are_only_names) {
     const std::string evil = "<b>a b'\"\n[x]*" + std::string(200, 'n');
     const auto web = host.add(evil, obeys_after(1s));

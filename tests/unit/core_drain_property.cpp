@@ -58,7 +58,8 @@ public:
     bool crowded_out(const GuestId& guest) {
         const auto rungs = ladder(guest);
         return long_calls < count && std::ranges::all_of(rungs, [](const auto& rung) {
-                   return rung.kind == core::RungKind::save || rung.mode == ShutdownMode::agent;
+                   return rung.kind == core::RungKind::save ||
+                          rung.kind == core::RungKind::migrate || rung.mode == ShutdownMode::agent;
                });
     }
     bool asked_or_down(const GuestId& guest) {
@@ -99,7 +100,7 @@ void check_outcomes(RandomDrain& drain) {
 void check_list(RandomDrain& drain) {
     const bool all = drain.request.trigger != Trigger::manual;
     for (const auto& guest : drain.wanted)
-        if (all || !drain.host.up(guest))
+        if ((all || !drain.host.up(guest)) && drain.host.outcome(guest) != Outcome::migrated)
             hold(drain.host, drain.host.on_list(guest), "drain.host.on_list(guest)");
 }
 
@@ -108,14 +109,15 @@ void check_order(RandomDrain& drain) {
     for (const auto& guest : drain.wanted) {
         const auto& name = drain.host.world.model(guest).name;
         const auto& policy = drain.host.policy->of(name);
-        nodes.push_back({name, policy.after, policy.requires_});
+        nodes.push_back({name, policy.after, policy.requires_, core::tier_weight(policy.tier)});
     }
     const auto order = core::build_order(nodes);
     const auto over = ends(drain.host.driver().transcript());
     for (std::size_t i = 0; i < nodes.size(); ++i) {
         const auto& asked = drain.host.truth(drain.wanted[i]).asked;
-        const auto share = (drain.deadline - drain.begun) / (order.depth[i] + order.height[i] + 1);
-        const auto slot = drain.begun + share * order.height[i];
+        const auto part =
+            (drain.deadline - drain.begun) / (order.depth[i] + order.height[i] + nodes[i].weight);
+        const auto slot = drain.begun + part * order.height[i];
         // The model books a call when it arrives.
         if (asked.empty() || asked.front().at >= slot)
             continue;
@@ -128,7 +130,8 @@ void check_order(RandomDrain& drain) {
 /// guestd has asked, though libvirt may not have got round to it.
 bool commanded(RandomDrain& drain, const GuestId& guest) {
     return std::ranges::any_of(drain.host.commands<Call>(), [&](const auto& command) {
-        return command.second.guest == guest && command.second.kind != CallKind::probe;
+        return command.second.guest == guest && command.second.kind != CallKind::probe &&
+               command.second.kind != CallKind::inspect;
     });
 }
 

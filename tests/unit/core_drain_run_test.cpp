@@ -190,7 +190,7 @@ TEST_F(Drain, a_ladder_that_does_not_fit_is_scaled_so_that_each_step_comes) {
     host.policy->guests.stop.stop = {shutdown_for(5min), save_for(5min), destroy_step()};
     host.drain({RunKind::drain, Trigger::ups, 62s, {}});
     EXPECT_NEAR(static_cast<double>(host.asked_at(web, save).count()), 30e6, 1e6);
-    EXPECT_NEAR(static_cast<double>(host.asked_at(web, destroy_graceful).count()), 60e6, 1e6);
+    EXPECT_LE(host.asked_at(web, destroy_graceful), 61s);
     EXPECT_EQ(host.outcome(web), Outcome::destroyed);
     EXPECT_LE(*host.last_run().ended - host.last_run().started, 62s);
 }

@@ -5,9 +5,11 @@ namespace guestd::testing {
 namespace {
 
 Step random_step() {
-    const auto kind =
-        one_of({StepKind::shutdown, StepKind::save, StepKind::shutdown, StepKind::destroy});
+    const auto kind = one_of({StepKind::shutdown, StepKind::save, StepKind::shutdown,
+                              StepKind::destroy, StepKind::migrate});
     Step step{kind, ShutdownMode::automatic, seconds_between(1, 200), {}};
+    if (kind == StepKind::migrate)
+        step.target = "qemu+ssh://elsewhere/system";
     if (kind == StepKind::shutdown)
         step.mode = one_of({ShutdownMode::automatic, ShutdownMode::automatic, ShutdownMode::agent,
                             ShutdownMode::acpi});
@@ -27,6 +29,7 @@ sim::UriModel random_uri(bool faulty_events) {
     sim::UriModel model;
     model.latency = one_of<Duration>({1ms, 20ms, 300ms});
     model.bandwidth = one_of<Bytes>({{1ULL << 30}, {100ULL << 20}});
+    model.stream = one_of<Bytes>({{0}, {0}, {50ULL << 20}});
     model.long_calls = number(1, 15);
     model.keepalive = one_of<Duration>({30s, 0s});
     if (faulty_events) {
@@ -56,6 +59,10 @@ GuestModel random_running_guest() {
     model.save_breaks = chance(10);
     model.deaf_to_sigterm = chance(10);
     model.unkillable = chance(5);
+    if (chance(20))
+        model.job = one_of({GuestJob::backup, GuestJob::block, GuestJob::other});
+    model.refuses_migration = chance(50);
+    model.migration_time = seconds_between(1, 120);
     return model;
 }
 
@@ -81,6 +88,8 @@ void random_stop_policy(GuestPolicy& policy) {
     else
         for (auto steps = number(1, 4); steps > 0; --steps)
             policy.stop.stop.push_back(random_step());
+    policy.stop.busy = one_of<Duration>({30s, 0s, 5s});
+    policy.stop.pause_before_save = chance(30);
     policy.stop.resend = one_of<Duration>({0s, 10s, 3s});
     policy.stop.transient =
         one_of({TransientRule::shutdown, TransientRule::destroy, TransientRule::leave});

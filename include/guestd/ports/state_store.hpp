@@ -17,6 +17,7 @@ public:
     virtual void write(const DropEntry& command) = 0;
     virtual void write(const StoreGuest& command) = 0;
     virtual void write(const StoreSpan& command) = 0;
+    virtual void write(const StoreLearned& command) = 0;
     virtual void write(const StoreRunEnd& command) = 0;
 };
 

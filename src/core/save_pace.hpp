@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// How fast the saves of one URI get to its disk, all together, and what follows from that.
+///
+/// Sizes are of guests' memory, not of images: what a save has still to go through is what it needs
+/// time for, and empty pages go fast. The rate is that of the last few seconds. Nothing is known
+/// before the first job statistics have come; small guests are saved long before.
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "guestd/time.hpp"
+#include "guestd/types.hpp"
+
+namespace guestd::core {
+
+class SavePace {
+public:
+    /// What earlier runs have learned, bytes per second; 0 = nothing.
+    struct Learned {
+        double disk = 0;    ///< all saves together
+        double stream = 0;  ///< the fastest single one
+    };
+
+    void know(Learned learned) { learned_ = learned; }
+    void began(const GuestId& guest, Bytes memory, TimePoint now);
+    void progressed(const GuestId& guest, Bytes left, TimePoint now);
+    /// The image is complete (or not: aborted, failed).
+    void ended(const GuestId& guest, bool complete, TimePoint now);
+
+    /// Bytes per second of all saves together: measured, else learned; 0 = unknown.
+    double rate(TimePoint now) const;
+    /// Long enough since the first save for `rate` to be a measurement.
+    bool measured(TimePoint now) const;
+    /// When each would be done, if they share the disk evenly. Empty without a rate.
+    std::map<GuestId, TimePoint> projection(TimePoint now) const;
+    /// How many saves at once keep the disk busy. More of them only make all of them late: while
+    /// there is time for everything (`queued` bytes and what is under way, until `limit`), or
+    /// nothing is known, that does not matter, and there is no such number.
+    std::optional<unsigned> enough(Bytes queued, TimePoint limit, TimePoint now) const;
+    /// Of this run, once a save is complete.
+    std::optional<Learned> learned() const;
+
+private:
+    struct Save {
+        std::uint64_t memory = 0;
+        std::uint64_t left = 0;
+        TimePoint seen{};  ///< when `left` was true
+    };
+    struct Sample {
+        TimePoint at{};
+        std::uint64_t through = 0;
+    };
+    void sample(TimePoint now);
+    double measured_rate(TimePoint now) const;
+
+    Learned learned_;
+    std::map<GuestId, Save> saves_;
+    std::uint64_t through_ = 0;  ///< memory that all saves have gone through
+    std::deque<Sample> samples_;
+    TimePoint busy_since_{};          ///< there have been saves without a gap
+    std::optional<TimePoint> first_;  ///< begin of the first save
+    TimePoint last_{};                ///< end of the last complete one
+    std::uint64_t complete_ = 0;      ///< memory of the complete ones
+    double stream_ = 0;
+};
+
+}  // namespace guestd::core
