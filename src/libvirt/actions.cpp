@@ -8,6 +8,7 @@
 
 #include "libvirt/handles.hpp"
 #include "libvirt/jobs.hpp"
+#include "libvirt/marks.hpp"
 
 namespace guestd::libvirt {
 
@@ -117,9 +118,11 @@ int ask(virDomainPtr domain, const Call& call) {
             return virDomainAbortJob(domain);
         case CallKind::set_time:
             return set_time(domain);
-        case CallKind::migrate:
         case CallKind::remember:
+            return mark(domain);
         case CallKind::forget:
+            return unmark(domain);
+        case CallKind::migrate:
             return -1;
         case CallKind::save:
         case CallKind::abort_block:
@@ -143,7 +146,11 @@ Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (call.kind == CallKind::abort_block) {
         return {.fault = abort_block_jobs(context, domain)};
     }
-    return outcome(ask(domain, call));
+    const auto acted = outcome(ask(domain, call));
+    if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
+        context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
+    }
+    return acted;
 }
 
 }  // namespace guestd::libvirt

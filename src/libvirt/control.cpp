@@ -8,6 +8,7 @@
 #include "libvirt/connection.hpp"
 #include "libvirt/errors.hpp"
 #include "libvirt/inventory.hpp"
+#include "libvirt/marks.hpp"
 #include "libvirt/observe.hpp"
 #include "libvirt/subscriptions.hpp"
 
@@ -230,12 +231,12 @@ bool Control::list(virConnectPtr connection) {
             saves_->adopt(guest.uuid);
         }
     }
-    find_agents(connection, *guests);
+    complete(connection, *guests);
     return true;
 }
 
-/// After the listing: a call per active guest, of which none is urgent.
-void Control::find_agents(virConnectPtr connection, const std::vector<GuestInfo>& guests) {
+/// After the listing: calls per active guest, of which none is urgent.
+void Control::complete(virConnectPtr connection, const std::vector<GuestInfo>& guests) {
     for (const auto& guest : guests) {
         if (is_over()) {
             return;
@@ -251,6 +252,10 @@ void Control::find_agents(virConnectPtr connection, const std::vector<GuestInfo>
         }
         if (facts && facts->agent_channel) {
             context_->outlet.agent_found(guest.uuid, mark, facts->agent_connected);
+        }
+        // The mark only matters for guests that are off; of one that is up it is a rare left-over.
+        if (guest.persistent && domain && is_marked(domain.get())) {
+            context_->outlet.look_again(guest.uuid);
         }
     }
 }

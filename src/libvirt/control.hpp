@@ -58,7 +58,7 @@ private:
     bool serve(ConnectPtr connection);
     void back_off();
     bool list(virConnectPtr connection);
-    void find_agents(virConnectPtr connection, const std::vector<GuestInfo>& guests);
+    void complete(virConnectPtr connection, const std::vector<GuestInfo>& guests);
     void look_after_waiting();
     void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);

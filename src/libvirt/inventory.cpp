@@ -11,6 +11,7 @@
 #include "libvirt/errors.hpp"
 #include "libvirt/jobs.hpp"
 #include "libvirt/mapping.hpp"
+#include "libvirt/marks.hpp"
 #include "libvirt/observe.hpp"
 
 namespace guestd::libvirt {
@@ -198,7 +199,10 @@ Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnect
     complete_states(connection, read_states(*domains, guests), *domains, guests);
     find_saves(*domains, guests);
     for (std::size_t i = 0; i < guests.size(); ++i) {
-        guests[i].metadata = read_metadata(context, (*domains)[i].get());
+        const auto domain = (*domains)[i].get();
+        guests[i].metadata = read_metadata(context, domain);
+        guests[i].remembered =
+            guests[i].persistent && !is_active(guests[i].state) && is_marked(domain);
     }
     if (is_dead(connection)) {
         return fail(ErrorCode::unavailable, "the connection broke while listing");

@@ -5,7 +5,7 @@
 ///
 /// A handful of calls however many guests there are: one listing, one more per flag, and the
 /// statistics in batches. Only what no listing tells costs a call per guest: our metadata (if
-/// wanted), and the job of guests that are paused.
+/// wanted), the mark of guests that are off (marks.hpp), and the job of guests that are paused.
 
 #include "guestd/error.hpp"
 #include "libvirt/context.hpp"
@@ -14,7 +14,8 @@
 namespace guestd::libvirt {
 
 /// Blocks. Fails only if there is no listing at all; what a driver does not tell stays at its
-/// default. The agent is not read here: see find_agents().
+/// default. The agent, and the mark of a guest that is up already,
+/// are not read here: see Control.
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection);
 
 }  // namespace guestd::libvirt

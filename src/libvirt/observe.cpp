@@ -9,12 +9,12 @@
 #include "libvirt/errors.hpp"
 #include "libvirt/jobs.hpp"
 #include "libvirt/mapping.hpp"
+#include "libvirt/marks.hpp"
 
 namespace guestd::libvirt {
 
 namespace {
 
-constexpr const char* kMetadataNamespace = "urn:guestd:policy:1";
 constexpr std::size_t kMaxMetadata = 64 * 1024;
 constexpr std::string_view kAgentChannel = "org.qemu.guest_agent.0";
 
@@ -45,11 +45,13 @@ void recall(const KnownGuest& known, GuestInfo& info) {
     info.agent_channel = known.agent_channel;
     info.agent_connected = known.agent_connected;
     info.metadata = known.metadata;
+    info.remembered = known.remembered;
 }
 
 void read_definition(UriContext& context, virDomainPtr domain, GuestInfo& info) {
     const auto mark = context.outlet.mark(info.uuid);
     info.metadata = read_metadata(context, domain);
+    info.remembered = info.persistent && is_marked(domain);
     if (const auto facts = read_xml(context, domain)) {
         info.memory = facts->memory;
         info.agent_channel = facts->agent_channel;
@@ -99,7 +101,7 @@ std::string read_metadata(const UriContext& context, virDomainPtr domain) {
     if (!context.read_metadata) {
         return {};
     }
-    const TextPtr text{virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, kMetadataNamespace,
+    const TextPtr text{virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, kPolicyNamespace,
                                             VIR_DOMAIN_AFFECT_CURRENT)};
     return text ? std::string{std::string_view{text.get()}.substr(0, kMaxMetadata)} : std::string{};
 }

@@ -12,6 +12,8 @@
 
 namespace guestd::libvirt {
 
+inline constexpr const char* kPolicyNamespace = "urn:guestd:policy:1";
+
 /// What only a guest's XML tells.
 struct XmlFacts {
     Bytes memory{};

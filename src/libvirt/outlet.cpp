@@ -100,7 +100,7 @@ void Outlet::agent_changed(const Uuid& uuid, bool connected) {
     tell(AgentChanged{{uri_, uuid}, connected});
 }
 
-void Outlet::metadata_changed(const Uuid& uuid) {
+void Outlet::look_again(const Uuid& uuid) {
     const std::lock_guard lock{mutex_};
     const auto found = known_.find(uuid);
     if (closed_ || listing_ || found == known_.end() || !found->second.persistent) {
@@ -117,6 +117,13 @@ void Outlet::devices_changed(const Uuid& uuid) {
     count_change(uuid);
     if (const auto found = known_.find(uuid); found != known_.end()) {
         found->second.disks.reset();
+    }
+}
+
+void Outlet::marked(const Uuid& uuid, bool remembered) {
+    const std::lock_guard lock{mutex_};
+    if (const auto found = known_.find(uuid); found != known_.end()) {
+        found->second.remembered = remembered;
     }
 }
 
@@ -144,6 +151,7 @@ void Outlet::remember(const GuestInfo& info) {
                        .agent_channel = info.agent_channel,
                        .agent_connected = info.agent_connected,
                        .metadata = info.metadata,
+                       .remembered = info.remembered,
                        // Drivers without statistics list no memory.
                        .stale = info.memory == Bytes{},
                        .disks = std::move(guest.disks)};

@@ -34,6 +34,7 @@ struct KnownGuest {
     bool agent_channel = false;
     bool agent_connected = false;
     std::string metadata;
+    bool remembered = false;
     bool stale = true;  ///< the definition has changed since it was read
     /// Target names, of an active guest's devices; empty = not read since they changed.
     std::optional<std::vector<std::string>> disks;
@@ -53,8 +54,8 @@ public:
     // Event thread.
     void guest_changed(const Uuid& uuid, Lifecycle what, const std::string& name);
     void agent_changed(const Uuid& uuid, bool connected);
-    /// Told as `defined`: whoever cares reads again.
-    void metadata_changed(const Uuid& uuid);
+    /// What is known of the guest is no longer true. Told as `defined`: whoever cares reads again.
+    void look_again(const Uuid& uuid);
     /// Plugged or unplugged. Tells nobody.
     void devices_changed(const Uuid& uuid);
 
@@ -72,6 +73,8 @@ public:
     bool post(const CallReturned& result, const Mark& mark);
     void post(const CallReturned& result);
     void post(const SaveProgressed& progress);
+    /// Whether it is to be brought back; see marks.hpp.
+    void marked(const Uuid& uuid, bool remembered);
     /// Dropped when the guest has changed since `mark`.
     void disks_found(const Uuid& uuid, const Mark& mark, std::vector<std::string> disks);
     std::optional<KnownGuest> known(const Uuid& uuid) const;

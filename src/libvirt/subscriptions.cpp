@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/subscriptions.hpp"
 
+#include <string_view>
 #include <utility>
 
 #include "libvirt/mapping.hpp"
+#include "libvirt/observe.hpp"
 
 namespace guestd::libvirt {
 
@@ -65,9 +67,12 @@ void on_agent(virConnectPtr, virDomainPtr domain, int state, int, void* opaque) 
     }
 }
 
-void on_metadata(virConnectPtr, virDomainPtr domain, int, const char*, void* opaque) noexcept {
+void on_metadata(virConnectPtr, virDomainPtr domain, int, const char* uri, void* opaque) noexcept {
     try {
-        outlet_of(opaque).metadata_changed(uuid_of(domain));
+        // Not for titles, others' elements, or the marks that we make ourselves.
+        if (uri != nullptr && std::string_view{uri} == kPolicyNamespace) {
+            outlet_of(opaque).look_again(uuid_of(domain));
+        }
     } catch (...) {
         // As above.
     }

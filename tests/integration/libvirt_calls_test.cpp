@@ -249,6 +249,48 @@ TEST_F(LibvirtCalls, RefusalsCarryTheStateAsItIs) {
     EXPECT_EQ(result.observed.value().state, GuestState::running);
 }
 
+TEST_F(LibvirtCalls, MarksGuestsInLibvirtItself) {
+    const auto off = daemon_.define("off");
+    const auto on = daemon_.define("on");
+    EXPECT_FALSE(find(listed(), off)->remembered);
+    ASSERT_EQ(call(on, CallKind::start).status, CallStatus::done);
+    EXPECT_EQ(call(off, CallKind::remember).status, CallStatus::done);
+    EXPECT_EQ(call(on, CallKind::remember).status, CallStatus::done);
+    EXPECT_TRUE(call(on, CallKind::suspend).observed.value().remembered);
+    EXPECT_TRUE(event(on, Lifecycle::suspended));
+    EXPECT_EQ(inbox_.count<GuestChanged>(), 1U) << "booted; nothing for a mark";
+
+    // Another life finds them: at once those that are off, and with a second look the others.
+    EventInbox inbox;
+    LibvirtHypervisor late{{.uris = {daemon_.uri()}}, inbox.sink()};
+    late.start();
+    const auto listing = inbox.take<InventoryListed>().value();
+    EXPECT_TRUE(find(listing, off)->remembered);
+    const auto left_over = inbox.take<GuestChanged>().value();
+    EXPECT_EQ(left_over.guest.uuid, on);
+    EXPECT_EQ(left_over.what, Lifecycle::defined);
+    late.submit({.id = 1, .guest = {UriId{0}, on}, .kind = CallKind::probe});
+    EXPECT_TRUE(inbox.take<CallReturned>().value().observed.value().remembered);
+
+    EXPECT_EQ(call(off, CallKind::forget).status, CallStatus::done);
+    EXPECT_EQ(call(off, CallKind::forget).status, CallStatus::done);  // of what has no mark
+    EXPECT_EQ(call(on, CallKind::forget).status, CallStatus::done);
+    EXPECT_FALSE(call(on, CallKind::resume).observed.value().remembered);
+    EXPECT_FALSE(call(off, CallKind::probe).observed.value().remembered);
+}
+
+TEST_F(LibvirtCalls, ATransientGuestCannotBeMarked) {
+    const libvirt::DomainPtr transient{virDomainCreateXML(
+        daemon_.keeper(),
+        "<domain type='test'><name>guest</name><memory>1024</memory><os><type>hvm</type></os>"
+        "</domain>",
+        0)};
+    listed();
+    const auto refused = call(libvirt::uuid_of(transient.get()), CallKind::remember);
+    EXPECT_EQ(refused.status, CallStatus::refused) << refused.message;
+    EXPECT_FALSE(refused.observed.value().remembered);
+}
+
 TEST_F(LibvirtCalls, ADriverWithoutJobsSaysSo) {
     const auto uuid = daemon_.define("guest");
     listed();

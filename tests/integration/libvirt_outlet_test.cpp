@@ -122,7 +122,7 @@ TEST_F(OutletTest, RemembersWhatItWasTold) {
     outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
     EXPECT_FALSE(outlet_.known(kGuest)->agent_connected);
     EXPECT_TRUE(outlet_.known(kGuest)->agent_channel);
-    outlet_.metadata_changed(kGuest);
+    outlet_.look_again(kGuest);
     EXPECT_TRUE(outlet_.known(kGuest)->stale);
     EXPECT_EQ(told<GuestChanged>(2).what, Lifecycle::defined);
 }
