@@ -5,7 +5,13 @@ set(GUESTD_LIB_DIR lib CACHE STRING "Where systemd looks: lib on a merged /usr")
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
+# What stops after guestd is ordered like it.
+file(STRINGS systemd/guestd.service order REGEX "^(After|Requires|Wants)=")
+list(FILTER order EXCLUDE REGEX "guestd-finish")
+list(JOIN order "\n" GUESTD_ORDER)
+configure_file(systemd/guestd-finish.service.in guestd-finish.service @ONLY)
 install(FILES systemd/guestd.service systemd/guestd-autostart.service
+        ${CMAKE_CURRENT_BINARY_DIR}/guestd-finish.service
         DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
 install(FILES systemd/guestd.catalog DESTINATION ${GUESTD_LIB_DIR}/systemd/catalog)
 install(FILES conf/dbus/org.guestd1.conf DESTINATION share/dbus-1/system.d)

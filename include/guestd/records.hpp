@@ -87,8 +87,9 @@ struct Restored {
     std::vector<RunGuestRecord> unfinished_guests;
     RunId last_run = 0;
     bool boot_run_done = false;             ///< this boot id has had its boot run (finished or not)
+    bool new_boot = false;  ///< user space has been started since, whatever the boot id says
     std::map<std::string, double> learned;  ///< see StoreLearned
-    std::vector<std::string> known_uris;    ///< that a run or the resume list has had guests of
+    std::vector<std::string> known_uris;    ///< that have answered in this boot
 };
 
 }  // namespace guestd

@@ -136,7 +136,7 @@ std::vector<Key> boot_guest_keys() {
             "boot.policy", guest, kAny,
             "auto: resume list and autostart flag decide; always; never."),
         key<Choice<AutostartMode>, Start<&StartPolicy::autostart>>(
-            "boot.autostart", guest, kAny,
+            "boot.autostart", uri, kAny,
             "throttle: guestd starts libvirt's autostart guests; leave: libvirt does."),
         key<Boolean, Start<&StartPolicy::resume>>("boot.resume", guest, kAny,
                                                   "Bring back what the last drain took down."),

@@ -18,14 +18,10 @@ constexpr Duration kUnknownRetry = 1s;
 /// systemd gives a service 90 s to stop by default.
 constexpr Duration kWatchTime = 2min;
 
-/// How long libvirt may take for a start before its place goes to the next guest: an image is read
-/// at a disk's slowest, and before that other starts may hold libvirt's workers.
+/// How long libvirt may take for a start before its place goes to the next guest: others may hold
+/// its workers, and an image is read at a slow disk's speed, which all that start share.
 constexpr Duration kStartTime = 10min;
 constexpr std::uint64_t kSlowestRestore = 50ULL << 20;  // bytes per second
-
-Duration start_time(Bytes memory) {
-    return kStartTime + std::chrono::seconds{memory.count / kSlowestRestore};
-}
 
 /// Exponential, capped, and spread by up to a fifth so that guests that failed together do not come
 /// back together. The spread is a function of guest and attempt: the core has no dice.
@@ -62,7 +58,12 @@ void BootRun::start(Context& ctx, BootTask& task) {
         ctx.out,
         Call{.guest = task.id, .kind = CallKind::start, .bypass_cache = task.policy.bypass_cache},
         ctx.now);
-    agenda_.set(task.id, ctx.now + start_time(task.memory));
+    agenda_.set(task.id, ctx.now + start_time(task));
+}
+
+Duration BootRun::start_time(const BootTask& task) {
+    const auto beside = std::max(1U, uri_of(task).active);
+    return kStartTime + std::chrono::seconds{task.memory.count * beside / kSlowestRestore};
 }
 
 /// The mark that a drain made in libvirt itself, when our list could not be written.
@@ -72,11 +73,24 @@ void BootRun::forget(Context& ctx, const GuestId& id) {
         ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::forget}, ctx.now);
 }
 
-/// The call may still succeed, and its entry then leaves the list; but neither the others nor the
-/// end of the run wait for it any longer.
+/// First its place goes to the next guest: a start that is only slow may still succeed, and those
+/// that depend on it wait for that. As much time again later it has failed; should it come up after
+/// all, its entry leaves the list.
 void BootRun::start_overdue(Context& ctx, BootTask& task) {
+    const auto time = start_time(task);
+    if (task.stage == Stage::starting) {
+        leave_stage(task);
+        task.stage = Stage::overdue;
+        task.held_for = "libvirt to answer its start";
+        remark(ctx, record_.id, &task, NoticeKind::guest_held,
+               "libvirt has not answered its start for " + seconds(time) +
+                   ": its place goes to the next guest",
+               true);
+        return agenda_.set(task.id, ctx.now + time);
+    }
+    ctx.calls.abandon(ctx.out, std::exchange(task.call, 0));
     finish(ctx, task, Outcome::failed,
-           "libvirt has not answered its start for " + seconds(start_time(task.memory)));
+           "libvirt has not answered its start for " + seconds(time + time));
 }
 
 /// Confirmed running: whatever comes, it is off the list.
@@ -170,7 +184,8 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
 
 void BootRun::rest(Context& ctx, BootTask& task, Duration time, std::string held_for) {
     leave_stage(task);
-    enter_phase(ctx, record_.id, task, "waiting", held_for);
+    if (task.phase != "waiting" || task.held_for != held_for)
+        enter_phase(ctx, record_.id, task, "waiting", held_for);
     task.held_for = std::move(held_for);
     task.stage = Stage::resting;
     task.next_try = ctx.now + time;

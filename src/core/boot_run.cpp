@@ -88,6 +88,7 @@ void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
                 look(ctx, task);
             return;
         case Stage::starting:  // its call tells
+        case Stage::overdue:
         case Stage::over:
             return;
     }
@@ -158,7 +159,7 @@ void BootRun::advance(Context& ctx) {
         return;
     for (const auto& id : agenda_.take_due(ctx.now)) {
         auto& task = tasks_.at(id);
-        if (task.stage == Stage::starting)
+        if (task.stage == Stage::starting || task.stage == Stage::overdue)
             start_overdue(ctx, task);
         else if (task.stage == Stage::settling)
             check_ready(ctx, task);
@@ -191,6 +192,12 @@ void BootRun::stop(Context& ctx, RunState state, const std::string& why) {
         finish(ctx, task, up ? Outcome::started : Outcome::skipped, why);
     }
     conclude_run(ctx, record_, state, why);
+}
+
+void BootRun::go_on(Context& ctx) {
+    for (std::size_t i = 0; i < uris_.size(); ++i)
+        if (ctx.fleet.uris()[i].listed && !uris_[i].seeded)
+            seed(ctx, static_cast<UriId>(i));
 }
 
 bool BootRun::minds(const GuestId& id) const {

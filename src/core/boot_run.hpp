@@ -25,7 +25,7 @@
 namespace guestd::core {
 
 struct BootTask : Task {
-    enum class Stage { waiting, starting, settling, resting, watched, over };
+    enum class Stage { waiting, starting, overdue, settling, resting, watched, over };
     StartPolicy policy;
     int priority = 0;
     Bytes memory{};
@@ -66,6 +66,10 @@ public:
     bool over() const { return record_.state != RunState::active; }
     /// The guest's way through the run is not over: its entry is this run's business.
     bool minds(const GuestId& id) const;
+    /// Every guest that it knows of is dealt with: it only waits for URIs that do not answer.
+    bool idle() const { return pending_ == 0; }
+    /// Another run has come and gone meanwhile, while this one was idle.
+    void go_on(Context& ctx);
     TimePoint next_deadline() const;
     const RunRecord& record() const { return record_; }
     RunProgress progress() const;
@@ -112,6 +116,7 @@ private:
 
     // boot_guest.cpp: one guest on its way up
     void start(Context& ctx, BootTask& task);
+    Duration start_time(const BootTask& task);
     static void forget(Context& ctx, const GuestId& id);
     void start_overdue(Context& ctx, BootTask& task);
     void came_up(Context& ctx, BootTask& task);

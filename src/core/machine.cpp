@@ -32,6 +32,8 @@ public:
     std::shared_ptr<const PolicySource> policy_;
     std::unique_ptr<BootRun> boot_;
     std::unique_ptr<DrainRun> drain_;
+    /// A boot run that waits for a silent URI only, while some guests are drained.
+    std::unique_ptr<BootRun> parked_;
     std::optional<RunRecord> last_run_;
     RunId last_run_id_ = 0;
     StoreId last_store_ = 0;
@@ -47,7 +49,8 @@ private:
     void settle_entry(Context& ctx, const GuestId& id);
     void look_at_defined(Context& ctx, const Event& event);
     bool entries_are_kept() const;
-    void retire_runs();
+    void retire_runs(Context& ctx);
+    void end_parked(Context& ctx);
     RunRecord new_run(const Context& ctx, RunKind kind, Trigger trigger);
 };
 
@@ -68,9 +71,15 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
     learned_.restore(restored.learned);
     last_run_id_ = restored.last_run;
     auto unfinished = restored.unfinished;
-    if (unfinished && unfinished->boot_id != boot_id_) {
+    if (unfinished && (restored.new_boot || unfinished->boot_id != boot_id_)) {
         // Its clock is gone, and the host has gone down since: what it left is the resume list.
         unfinished->state = RunState::superseded;
+        unfinished->clean = false;
+        out.emplace_back(StoreRunEnd{0, *unfinished});
+        unfinished.reset();
+    }
+    if (unfinished && unfinished->kind == RunKind::boot && safe_boot) {
+        unfinished->state = RunState::cancelled;
         unfinished->clean = false;
         out.emplace_back(StoreRunEnd{0, *unfinished});
         unfinished.reset();
@@ -184,18 +193,28 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
         drain_->advance(ctx);
     if (boot_)
         boot_->advance(ctx);
-    retire_runs();
+    retire_runs(ctx);
 }
 
-void Machine::Impl::retire_runs() {
+void Machine::Impl::retire_runs(Context& ctx) {
     if (drain_ && drain_->over()) {
         last_run_ = drain_->record();
         drain_.reset();
+        if (parked_ && !boot_) {
+            boot_ = std::move(parked_);
+            boot_->go_on(ctx);
+        }
     }
     if (boot_ && boot_->over()) {
         last_run_ = boot_->record();
         boot_.reset();
     }
+}
+
+void Machine::Impl::end_parked(Context& ctx) {
+    if (parked_)
+        parked_->stop(ctx, RunState::superseded, "another run takes over");
+    parked_.reset();
 }
 
 void Machine::Impl::request(Context& ctx, const RunRequested& event) {
@@ -208,7 +227,10 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
     }
     auto record = new_run(ctx, RunKind::drain, event.trigger);
     record.selection = event.selection;
-    if (boot_) {
+    end_parked(ctx);
+    if (boot_ && boot_->idle() && !host_goes_down(event.trigger) && !event.selection.empty()) {
+        parked_ = std::move(boot_);
+    } else if (boot_) {
         boot_->stop(ctx, RunState::superseded, "a drain run takes over");
         last_run_ = boot_->record();
         boot_.reset();
@@ -235,6 +257,7 @@ void Machine::Impl::cancel(Context& ctx, RunId run) {
     drain_->cancel(ctx);
     if (touched.empty())
         return;
+    end_parked(ctx);
     auto record = new_run(ctx, RunKind::boot, Trigger::manual);
     std::vector<GuestId> only;
     for (const auto& [id, name] : touched) {
@@ -317,7 +340,8 @@ std::optional<std::string> Machine::refusal(const RunRequested& request) const {
     if (request.kind == RunKind::boot && impl_->boot_)
         return "boot run " + std::to_string(impl_->boot_->record().id) + " is under way";
     // It would end the boot run, and with it the way up of every guest it is not about.
-    if (request.kind == RunKind::drain && impl_->boot_ && !takes_over && !request.selection.empty())
+    if (request.kind == RunKind::drain && impl_->boot_ && !takes_over &&
+        !request.selection.empty() && !impl_->boot_->idle())
         return "boot run " + std::to_string(impl_->boot_->record().id) +
                " is under way: wait for its end or cancel it first; a drain of all guests takes "
                "its place";

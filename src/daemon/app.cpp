@@ -51,7 +51,7 @@ Result<std::unique_ptr<App>> App::create(const Options& options) {
     return app;
 }
 
-App::App(Options options) : options_(std::move(options)) {}
+App::App(Options options) : options_(std::move(options)), marks_(options_.runtime_dir) {}
 
 App::~App() = default;
 
@@ -159,13 +159,14 @@ void App::set_up_machine(const Restored& restored) {
         log_line(LogLevel::warning, ids::kRemark,
                  "safe boot: no guest is started, the resume list is kept");
     auto known = restored;
-    known.boot_run_done = known.boot_run_done || has_mark(kBootRunMark);
+    known.known_uris = marks_.lines(Marks::kUris);
+    known.new_boot = marks_.has(Marks::kNewBoot) && !options_.finish_drain;
+    known.boot_run_done = !known.new_boot && (known.boot_run_done || marks_.has(Marks::kBootRun));
     execute(machine_->restore(known, safe_boot(), now()));
     if (options_.finish_drain)
         return;
-    clear_mark(kDrainedMark);
-    if (!safe_boot())
-        set_mark(kBootRunMark);
+    marks_.clear(Marks::kNewBoot);
+    marks_.clear(Marks::kDrained);
 }
 
 int App::run() {
@@ -180,6 +181,7 @@ int App::run() {
 
 void App::feed(const Event& event) {
     execute(machine_->step(event, now()));
+    note_marks(event);
     after_step();
 }
 
@@ -202,6 +204,8 @@ void App::carry_out(Command& command) {
             } else {
                 if constexpr (std::is_same_v<T, StoreRun> || std::is_same_v<T, StoreEntries>)
                     stamp(what);
+                if constexpr (std::is_same_v<T, StoreRunEnd>)
+                    end_of_run_ = what.id;
                 store_->write(what);
             }
         },
@@ -214,14 +218,33 @@ void App::after_step() {
         bus_->progress_changed();
         bus_->status_changed();
     }
-    const auto run = machine_->active_run();
-    if (draining_ && !run) {
+    if (draining_ && !machine_->active_run()) {
+        if (!drain_is_stored())
+            return;
         const auto last = machine_->last_run();
-        set_mark(kDrainedMark);
-        return leave(last && !last->clean ? kExitUnclean : kExitOk);
+        marks_.set(Marks::kDrained);
+        const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
+        return leave(last && !last->clean ? unclean : kExitOk);
     }
     if (!std::exchange(status_due_, true))
         status_timer_.arm(status_shown_ + kStatusInterval);
+}
+
+/// What lasts as long as the host is up.
+void App::note_marks(const Event& event) {
+    if (const auto* listed = std::get_if<InventoryListed>(&event)) {
+        const auto text = machine_->uris().at(static_cast<std::size_t>(listed->uri)).uri;
+        const auto known = marks_.lines(Marks::kUris);
+        if (std::ranges::find(known, text) == known.end())
+            marks_.add_line(Marks::kUris, text);
+    }
+    const auto last = machine_->last_run();
+    if (!boot_run_marked_ && last && last->trigger == Trigger::host_boot) {
+        boot_run_marked_ = true;
+        marks_.set(Marks::kBootRun);
+    }
+    if (const auto* stored = std::get_if<Stored>(&event); stored && stored->id == end_of_run_)
+        end_of_run_ = 0;
 }
 
 /// Follows what happens at a bounded rate, and while a run is active also the time left.

@@ -13,6 +13,7 @@
 
 #include "daemon/announcer.hpp"
 #include "daemon/history_reader.hpp"
+#include "daemon/marks.hpp"
 #include "daemon/options.hpp"
 #include "daemon/settings.hpp"
 #include "guestd/machine.hpp"
@@ -32,16 +33,6 @@ class BusFacade;
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFault = 1;
 inline constexpr int kExitUnclean = 4;
-
-// Files in the runtime folder, which lasts until the host goes down.
-/// Start no guest until then. The package makes it when it is installed on a host that is up; so
-/// may an administrator.
-inline constexpr const char* kSafeBootMark = "safe-boot";
-/// This boot has had its boot run. The store says so too, unless it cannot be written, or another
-/// drain "for a reboot" was asked for by hand.
-inline constexpr const char* kBootRunMark = "boot-run";
-/// The drain for the host that goes down has ended: nothing is left for --finish-drain.
-inline constexpr const char* kDrainedMark = "drained";
 
 class App {
 public:
@@ -88,9 +79,8 @@ private:
     void refresh_status();
 
     bool safe_boot() const;
-    bool has_mark(const char* name) const;
-    void set_mark(const char* name);
-    void clear_mark(const char* name);
+    void note_marks(const Event& event);
+    bool drain_is_stored();
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);
     void drain_for(Trigger trigger);
@@ -98,6 +88,7 @@ private:
     void leave(int code);
 
     Options options_;
+    Marks marks_;
     std::string boot_id_;
     std::string degraded_;
     std::vector<std::string> warnings_;
@@ -119,14 +110,14 @@ private:
     systemd::TimeSource status_timer_;
     std::vector<systemd::Source> signals_;
     bool stopping_ = false;  ///< asked to stop; finding out whether the host goes down
-    bool draining_ = false;  ///< the host goes down, the run that ends us is active
+    bool draining_ = false;  ///< the run that ends us is active, or being stored
+    bool host_goes_down_ = false;
+    StoreId end_of_run_ = 0;  ///< its write, while it is not durable; 0 = none under way
+    TimePoint end_by_ = kNever;
+    bool boot_run_marked_ = false;
     std::string shown_status_;
     TimePoint status_shown_{};
     bool status_due_ = false;  ///< its timer is armed
 };
-
-/// `guestd --finish-drain`: the exit code. Nothing is touched when the host stays up, or when the
-/// drain has ended.
-Result<int> finish_drain(const Options& options);
 
 }  // namespace guestd::daemon

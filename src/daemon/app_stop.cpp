@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // How guestd is told what to do, and how it ends.
-#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -20,12 +19,6 @@ constexpr Duration kStopExtension = 30s;
 /// After the run's hard deadline the process still has to store and report the result.
 constexpr Duration kStopMargin = 10s;
 
-bool mark_exists(const Options& options, const char* name) {
-    std::error_code ignored;
-    return !options.runtime_dir.empty() &&
-           std::filesystem::exists(options.runtime_dir + "/" + name, ignored);
-}
-
 bool kernel_says_safe_boot() {
     std::ifstream file{"/proc/cmdline"};
     std::string word;
@@ -38,23 +31,8 @@ bool kernel_says_safe_boot() {
 }  // namespace
 
 bool App::safe_boot() const {
-    return options_.safe_boot || options_.finish_drain || has_mark(kSafeBootMark) ||
+    return options_.safe_boot || options_.finish_drain || marks_.has(Marks::kSafeBoot) ||
            kernel_says_safe_boot();
-}
-
-bool App::has_mark(const char* name) const {
-    return mark_exists(options_, name);
-}
-
-void App::set_mark(const char* name) {
-    if (!options_.runtime_dir.empty())
-        std::ofstream{options_.runtime_dir + "/" + name};
-}
-
-void App::clear_mark(const char* name) {
-    std::error_code ignored;
-    if (!options_.runtime_dir.empty())
-        std::filesystem::remove(options_.runtime_dir + "/" + name, ignored);
 }
 
 void App::stop_requested() {
@@ -95,10 +73,11 @@ void App::host_answered(const systemd::HostFate& fate) {
 
 void App::drain_for(Trigger trigger) {
     draining_ = true;
+    host_goes_down_ = host_goes_down(trigger);
     // A soft reboot keeps the folder, and is a new boot all the same.
-    if (host_goes_down(trigger)) {
-        clear_mark(kSafeBootMark);
-        clear_mark(kBootRunMark);
+    if (host_goes_down_) {
+        marks_.clear(Marks::kSafeBoot);
+        marks_.clear(Marks::kBootRun);
     }
     feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
     extend_stop();
@@ -106,19 +85,23 @@ void App::drain_for(Trigger trigger) {
 
 int App::finish_drain(const systemd::HostFate& fate) {
     const auto run = machine_->active_run();
-    const bool goes_on = run && run->run.kind == RunKind::drain && host_goes_down(run->run.trigger);
-    const auto* down = std::get_if<systemd::GoingDown>(&fate);
-    if (!goes_on && (down == nullptr || config_->daemon().on_stop == OnStop::leave))
-        return kExitOk;  // nothing says that guests were to be stopped
+    // Of all guests: one of some was somebody's wish, and the host takes the others along.
+    const bool goes_on = run && run->run.kind == RunKind::drain &&
+                         host_goes_down(run->run.trigger) && run->run.selection.empty();
+    if (!goes_on && config_->daemon().on_stop == OnStop::leave)
+        return kExitOk;
     log_line(LogLevel::warning, ids::kStopping,
-             "guestd was killed while the host goes down: its drain is finished now");
+             "guestd was not there to the end while the host goes down: its drain is finished now");
     hypervisor_->start();
     stopping_ = true;
     if (goes_on) {
-        draining_ = true;
+        draining_ = host_goes_down_ = true;
+        marks_.clear(Marks::kSafeBoot);
+        marks_.clear(Marks::kBootRun);
         after_step();
     } else {
-        drain_for(down->trigger);
+        const auto* down = std::get_if<systemd::GoingDown>(&fate);
+        drain_for(down != nullptr ? down->trigger : Trigger::poweroff);
     }
     extend_stop();
     const int code = loop_->run();
@@ -126,26 +109,19 @@ int App::finish_drain(const systemd::HostFate& fate) {
     return code < 0 ? kExitFault : code;
 }
 
-Result<int> finish_drain(const Options& options) {
-    if (mark_exists(options, kDrainedMark))
-        return kExitOk;
-    systemd::HostFate fate;
-    {
-        auto loop = systemd::Loop::create();
-        if (!loop)
-            return tl::unexpected<Error>{loop.error()};
-        const auto query = systemd::FateQuery::ask(**loop, [&](systemd::HostFate told) {
-            fate = std::move(told);
-            (*loop)->exit(0);
-        });
-        (*loop)->run();
+/// The disk may have gigabytes of images to write before it: waited for, but not for ever.
+bool App::drain_is_stored() {
+    if (end_of_run_ == 0)
+        return true;
+    if (end_by_ == kNever)
+        end_by_ = now() + kStopMargin;
+    if (now() >= end_by_) {
+        log_line(LogLevel::warning, ids::kStoreRemark, "the result could not be stored in time");
+        return true;
     }
-    if (std::holds_alternative<systemd::StaysUp>(fate))
-        return kExitOk;
-    auto app = App::create(options);
-    if (!app)
-        return tl::unexpected<Error>{app.error()};
-    return (*app)->finish_drain(fate);
+    supervisor_.extend_timeout(kStopMargin + kStopMargin);
+    deadline_.arm(end_by_);
+    return false;
 }
 
 /// Only while the run's deadline lies ahead: a run that does not end by it is a bug, and systemd

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/marks.hpp"
 #include "daemon/settings.hpp"
 
 namespace guestd::daemon {
@@ -42,6 +43,10 @@ bool make_marker(const fs::path& folder) {
 }  // namespace
 
 int hold_autostart(const Options& options, const std::string& libvirt_dir) {
+    const Marks marks{options.runtime_dir};
+    for (const auto* old : {Marks::kSafeBoot, Marks::kBootRun, Marks::kDrained, Marks::kUris})
+        marks.clear(old);  // a soft reboot keeps them
+    marks.set(Marks::kNewBoot);
     const auto settings = load_settings(options, std::nullopt);
     if (!settings.degraded.empty()) {
         std::fprintf(stderr, "%s; libvirt starts its autostart guests itself\n",

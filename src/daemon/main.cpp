@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "daemon/app.hpp"
+#include "daemon/finish_drain.hpp"
 #include "daemon/hold_autostart.hpp"
 #include "daemon/options.hpp"
 #include "systemd/log.hpp"

@@ -21,7 +21,7 @@ struct Options {
     /// a killed guestd left, or begin one. systemd restarts nothing while the host goes down.
     bool finish_drain = false;
     bool hold_autostart = false;  ///< see hold_autostart.hpp
-    std::string runtime_dir;  ///< lasts until the host goes down; empty = there is none
+    std::string runtime_dir;      ///< lasts until the host goes down; empty = there is none
 };
 
 /// Empty: everything has been said (help, version, a usage error), exit with `code`.

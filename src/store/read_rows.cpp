@@ -226,9 +226,6 @@ Restored read_restored(Database& db, const std::string& boot_id, unsigned& skipp
         db.number("SELECT max(id) FROM (SELECT id FROM run UNION ALL SELECT run FROM resume)"));
     restored.boot_run_done = boot_run_done(db, boot_id);
     restored.learned = read_learned(db);
-    auto uris = db.prepare("SELECT uri FROM run_guest UNION SELECT uri FROM resume");
-    while (uris.next())
-        restored.known_uris.push_back(uris.text());
     auto statement = db.prepare(std::string{kRunColumns} + "WHERE state = ? ORDER BY id DESC");
     statement.bind(to_string(RunState::active));
     auto active = read_all(std::move(statement), run_row, skipped);

@@ -106,7 +106,9 @@ def carry_out(run, module, options):
         return "SKIP", str(reason)
     except Exception as problem:
         signal.alarm(0)
-        context.save_logs(logs)
+        logs.mkdir(parents=True, exist_ok=True)
+        if context:
+            context.save_logs(logs)
         (logs / "failure.txt").write_text(traceback.format_exc())
         what = f"took longer than {limit} s" if isinstance(problem, TooLong) else str(problem)
         return "FAIL", f"{what or type(problem).__name__}\n     logs: {logs}"

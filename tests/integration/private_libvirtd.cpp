@@ -40,11 +40,17 @@ PrivateLibvirtd::PrivateLibvirtd(Driver driver) : folder_(make_folder()) {
     signal(SIGPIPE, SIG_IGN);
     // Before the first connection, or the keeper would have no keepalive and later ones no events.
     libvirt::EventThread::instance();
+    // Each is a host of its own, or guests could not migrate from one to the other.
+    std::string host;
+    std::ifstream{"/proc/sys/kernel/random/uuid"} >> host;
     std::ofstream{folder_ / "libvirtd.conf"} << "auth_unix_rw = \"none\"\n"
-                                                "max_anonymous_clients = 100\n";
+                                                "max_anonymous_clients = 100\n"
+                                                "host_uuid = \""
+                                             << host << "\"\n";
     // Or QEMU's driver starts a virtlogd, which stays for two minutes.
     std::filesystem::create_directory(folder_ / "libvirt");
-    std::ofstream{folder_ / "libvirt/qemu.conf"} << "stdio_handler = \"file\"\n";
+    std::ofstream{folder_ / "libvirt/qemu.conf"} << "stdio_handler = \"file\"\n"
+                                                    "migration_host = \"127.0.0.1\"\n";
     if (geteuid() == 0) {
         const passwd* nobody = getpwnam("nobody");
         if (nobody == nullptr || chown(folder_.c_str(), nobody->pw_uid, nobody->pw_gid) != 0 ||

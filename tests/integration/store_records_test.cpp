@@ -186,9 +186,9 @@ TEST_F(Records, ConfigurationAndLearnedNumbers) {
     store.write_config("old");
     store.write_config(kHostile);
     EXPECT_EQ(store.last_good_config(), kHostile);
-    store.learn("save/qemu:///system", 1.0);
-    store.learn("save/qemu:///system", 117.25);
-    store.learn(kHostile, -0.5);
+    store.write(StoreLearned{"save/qemu:///system", 1.0});
+    store.write(StoreLearned{"save/qemu:///system", 117.25});
+    store.write(StoreLearned{kHostile, -0.5});
     const std::map<std::string, double> expected{{"save/qemu:///system", 117.25}, {kHostile, -0.5}};
     EXPECT_EQ(*history().learned(), expected);
     Answers again;

@@ -63,6 +63,27 @@ TEST_F(Lives, a_drain_of_some_guests_does_not_end_a_boot_run) {
     EXPECT_EQ(host.driver().machine().refusal(some), std::nullopt);
 }
 
+TEST_F(Lives, a_boot_run_that_waits_for_a_silent_uri_stands_aside_and_goes_on) {
+    sim::UriModel late;
+    late.uri = "lxc:///system";
+    late.answers_from = TimePoint{90s};
+    const auto box = host.add(host.world.add_uri(late), "box", stopped());
+    host.list(box);
+    const auto web = add_listed("web");
+    host.start();
+    host.run_for(1min);
+    ASSERT_TRUE(host.driver().machine().active_run());
+    auto some = kManual;
+    some.selection = {"web"};
+    ASSERT_EQ(host.driver().machine().refusal(some), std::nullopt);
+    host.world.model(web).obeys = 1min;  // the URI answers meanwhile
+    host.driver().send(some);
+    host.run_for(5min);
+    EXPECT_FALSE(host.up(web));
+    EXPECT_TRUE(host.up(box));
+    EXPECT_EQ(state_of(1), RunState::finished);
+}
+
 TEST_F(Lives, a_host_going_down_takes_over_a_manual_drain_and_its_saves) {
     GuestModel model;
     model.memory = Bytes{60ULL << 30};

@@ -35,7 +35,7 @@ def run(context):
     host.request("poweroff")
     killer.close()
     host.wait_down()
-    expect("its drain is finished now" in host.journal("-u", "guestd"), "nobody took over")
+    expect("its drain is finished now" in host.journal("-u", "guestd-finish"), "nobody took over")
     expect(all(trace in ("UA", "UAA") for trace in fleet.traces().values()),
            f"asked once by each life at most, and saved: {fleet.traces()}")
     back_again(host, fleet, "U+(A)")  # no second U: restored
@@ -47,6 +47,6 @@ def run(context):
     expect(host.out(MAIN) != pid and fleet.running() == fleet.names,
            "killed by a restart, it is back, and has touched no guest")
     host.poweroff()
-    expect(host.journal("-u", "guestd", "-b").count("its drain is finished now") == 1,
+    expect(host.journal("-u", "guestd-finish", "-b").count("its drain is finished now") == 1,
            "nobody took over from the one that had begun nothing")
     back_again(host, fleet, "U+(A)")

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/finish_drain.hpp"
+
+#include <utility>
+
+#include "daemon/app.hpp"
+#include "systemd/message_ids.hpp"
+
+namespace guestd::daemon {
+namespace {
+
+using systemd::CannotTell;
+using systemd::FateQuery;
+using systemd::HostFate;
+
+/// In the middle of a shutdown systemd and the bus may need some time for an answer; of the 30 s
+/// that the unit has, this leaves enough for a start.
+constexpr Duration kAskFor = std::chrono::seconds{15};
+constexpr Duration kAskAgain = std::chrono::milliseconds{500};
+
+/// Asks until there is an answer, for kAskFor at most.
+Result<HostFate> ask() {
+    auto made = systemd::Loop::create();
+    if (!made)
+        return tl::unexpected<Error>{made.error()};
+    auto& loop = **made;
+    const auto until = loop.now() + kAskFor;
+    HostFate fate;
+    std::unique_ptr<FateQuery> query;
+    std::function<void()> begin;
+    auto again = loop.add_time(kNever, "ask again", [&] { begin(); });
+    if (!again)
+        return tl::unexpected<Error>{again.error()};
+    begin = [&] {
+        query = FateQuery::ask(loop, [&](HostFate told) {
+            fate = std::move(told);
+            if (std::holds_alternative<CannotTell>(fate) && loop.now() < until)
+                again->arm(loop.now() + kAskAgain);
+            else
+                loop.exit(0);
+        });
+    };
+    begin();
+    loop.run();
+    return fate;
+}
+
+}  // namespace
+
+Result<int> finish_drain(const Options& options) {
+    if (Marks{options.runtime_dir}.has(Marks::kDrained))
+        return kExitOk;
+    const auto fate = ask();
+    if (!fate)
+        return tl::unexpected<Error>{fate.error()};
+    if (std::holds_alternative<systemd::StaysUp>(*fate))
+        return kExitOk;
+    auto app = App::create(options);
+    if (!app)
+        return tl::unexpected<Error>{app.error()};
+    return (*app)->finish_drain(*fate);
+}
+
+}  // namespace guestd::daemon
