@@ -43,6 +43,8 @@ class Guest:
     on_poweroff: str = "destroy"
     on_crash: str = "destroy"
     disk: str = ""  # the whole <disk>, instead of a raw image
+    boot: str = "<boot dev='hd'/>"  # children of <os>
+    trace_device: str = "isa-debugcon,iobase=0xe9"  # the QEMU device that the guest writes its to
     autostart: bool = False
     persistent: bool = True
     extra_xml: str = field(default="", compare=False)  # children of <domain>
@@ -99,7 +101,7 @@ def domain_xml(guest, disk, trace):
   <uuid>{guest.uuid}</uuid>
   <memory unit='MiB'>{guest.memory_mib}</memory>
   <vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
+  <os><type arch='x86_64' machine='pc'>hvm</type>{guest.boot}</os>
   <features>{"<acpi/>" if guest.acpi else ""}</features>
   <on_poweroff>{guest.on_poweroff}</on_poweroff>
   <on_reboot>restart</on_reboot>
@@ -115,7 +117,7 @@ def domain_xml(guest, disk, trace):
     <qemu:arg value='-chardev'/>
     <qemu:arg value='file,id=trace,path={escape(trace)},append=on'/>
     <qemu:arg value='-device'/>
-    <qemu:arg value='isa-debugcon,iobase=0xe9,chardev=trace'/>
+    <qemu:arg value='{guest.trace_device},chardev=trace'/>
   </qemu:commandline>
 </domain>
 """
