@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/marks.hpp"
 
-#include <libvirt/virterror.h>
-
 #include "libvirt/errors.hpp"
 
 namespace guestd::libvirt {
@@ -59,12 +57,8 @@ int unmark(virDomainPtr domain) {
     if (kHasOnce && !once_taken && !is_unsupported(last_fault())) {
         return -1;
     }
-    if (set_element(domain, nullptr) == 0) {
-        return 0;
-    }
-    const auto fault = last_fault();
-    return fault.code == VIR_ERR_NO_DOMAIN_METADATA || (once_taken && is_unsupported(fault)) ? 0
-                                                                                             : -1;
+    const int outcome = set_element(domain, nullptr);
+    return once_taken && outcome < 0 && is_unsupported(last_fault()) ? 0 : outcome;
 }
 
 bool is_marked(virDomainPtr domain) {

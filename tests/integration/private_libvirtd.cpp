@@ -49,8 +49,7 @@ PrivateLibvirtd::PrivateLibvirtd(Driver driver) : folder_(make_folder()) {
                                              << host << "\"\n";
     // Or QEMU's driver starts a virtlogd, which stays for two minutes.
     std::filesystem::create_directory(folder_ / "libvirt");
-    std::ofstream{folder_ / "libvirt/qemu.conf"} << "stdio_handler = \"file\"\n"
-                                                    "migration_host = \"127.0.0.1\"\n";
+    std::ofstream{folder_ / "libvirt/qemu.conf"} << "stdio_handler = \"file\"\n";
     if (geteuid() == 0) {
         const passwd* nobody = getpwnam("nobody");
         if (nobody == nullptr || chown(folder_.c_str(), nobody->pw_uid, nobody->pw_gid) != 0 ||
@@ -85,6 +84,8 @@ void PrivateLibvirtd::listen() {
         ::listen(socket_, SOMAXCONN) != 0) {
         throw std::runtime_error{"listening on " + path};
     }
+    // For another libvirtd, which does not run as we do.
+    std::filesystem::permissions(path, std::filesystem::perms{0666});
 }
 
 void PrivateLibvirtd::become_libvirtd() const {
