@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <initializer_list>
+#include <utility>
 
 #include "libvirt/handles.hpp"
 #include "libvirt/jobs.hpp"
 #include "libvirt/marks.hpp"
+#include "libvirt/stats.hpp"
 
 namespace guestd::libvirt {
 
@@ -59,7 +61,25 @@ Bytes saved_bytes(virDomainPtr domain) {
     return Bytes{stats.number(VIR_DOMAIN_JOB_DATA_PROCESSED)};
 }
 
-Acted save(virDomainPtr domain, const Call& call) {
+/// What the guest's image may need; one short call, which waits for nobody.
+Bytes size_of_image(const UriContext& context, virDomainPtr domain, const Uuid& uuid) {
+    const auto known = context.outlet.known(uuid);
+    StatsRecords records;
+    const bool told = read_stats({domain, nullptr}, VIR_DOMAIN_STATS_BALLOON, records) == 1;
+    const auto resident = told ? kib_of(*records.list[0], "balloon.rss") : Bytes{};
+    return image_size(known ? known->memory : Bytes{}, resident);
+}
+
+Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
+    SaveSpace::ReservationPtr room;
+    if (context.space->is_limited()) {
+        const auto& uuid = call.guest.uuid;
+        auto reserved = context.space->reserve(uuid, size_of_image(context, domain, uuid));
+        if (!reserved) {
+            return {.fault = Fault{VIR_ERR_OPERATION_FAILED, reserved.error()}};
+        }
+        room = std::move(*reserved);
+    }
     const unsigned cache = call.bypass_cache ? VIR_DOMAIN_SAVE_BYPASS_CACHE + 0U : 0U;
     unsigned as = 0;
     if (call.save_as) {
@@ -150,7 +170,7 @@ int ask(virDomainPtr domain, const Call& call) {
 
 Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (call.kind == CallKind::save) {
-        return save(domain, call);
+        return save(context, domain, call);
     }
     if (call.kind == CallKind::inspect) {
         const auto found = find_job(context, domain);

@@ -85,6 +85,9 @@ bool CallPool::may_hire() const {
             workers_.begin(), workers_.end(),
             [&](const auto& worker) { return worker->call && worker->since < threshold; }));
     }
+    if (limits_.ordinary && !workers_.empty() && context_->ordinary >= *limits_.ordinary) {
+        return false;
+    }
     return workers_.size() - slow < limits_.workers &&
            workers_.size() + given_up_ < limits_.workers + limits_.stuck;
 }
@@ -94,15 +97,23 @@ void CallPool::hire() {
         const auto worker = std::make_shared<Worker>(context_->uri);
         workers_.push_back(worker);
         ++idle_;
+        count_ordinary(+1);
         if (!context_->threads->spawn(
                 name_, [self = shared_from_this(), worker] { self->work(worker); })) {
             workers_.pop_back();
             --idle_;
+            count_ordinary(-1);
             if (workers_.empty()) {
                 fail_waiting("the system gives no more threads");
             }
             return;
         }
+    }
+}
+
+void CallPool::count_ordinary(int change) {
+    if (limits_.ordinary) {
+        context_->ordinary += static_cast<unsigned>(change);
     }
 }
 
@@ -131,6 +142,7 @@ void CallPool::work(const WorkerPtr& worker) {
     }
     // A call to libvirtd, which may hang: outside the lock, and nobody waits for it.
     worker->connection.close();
+    count_ordinary(-1);
 }
 
 bool CallPool::take(const WorkerPtr& worker, Call& call) {

@@ -27,6 +27,8 @@ public:
     struct Limits {
         unsigned workers = 1;
         unsigned stuck = 0;  ///< threads that may hang in libvirt beyond `workers`
+        /// Of all pools that have such a limit together; one worker each is always to be had.
+        std::optional<unsigned> ordinary = {};
         /// A call older than this does not count against `workers`; empty = all count.
         std::optional<Duration> slow_after;
     };
@@ -72,6 +74,7 @@ private:
     bool is_wanted(const WorkerPtr& worker) const;
     void hire();
     bool may_hire() const;
+    void count_ordinary(int change);
     void fail_call(const Call& call, const std::string& reason);
     void fail_waiting(const std::string& reason);
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/// The three pools of one URI, and which call goes into which.
+/// The pools of one URI, and which call goes into which.
 ///
 /// They are kept apart so that none can starve another:
 /// - *long* calls (start, save, an agent's shutdown) last minutes, and each occupies one of
 ///   libvirtd's workers;
-/// - *asks* (ACPI shutdown, resume, abort, …) are short, but go through QEMU's monitor: when storage
-///   hangs, QEMU hangs, and they do not return. libvirtd serves them with its common workers;
+/// - *asks* (ACPI shutdown, resume, …) are short, but go through QEMU's monitor: when storage
+/// hangs,
+///   QEMU hangs, and they do not return. libvirtd serves them with its ordinary workers, too, and
+///   both kinds together never take all of these;
+/// - *aborts* of jobs are served like asks, and must get through while those hang;
 /// - *last* calls (destroy, looking) need no monitor, and libvirtd serves them with its priority
 ///   workers as well: they get through when nothing else does.
 
@@ -23,7 +26,7 @@ public:
     CallPools(const std::shared_ptr<UriContext>& context, unsigned long_calls, Duration slow_after);
 
     // Thread-safe; none blocks.
-    /// True when the call has to wait behind other short ones: relieve() is needed after a while.
+    /// True when the call has to wait behind others: relieve() is needed after a while.
     bool submit(const Call& call);
     void abandon(CallId id);
     void fail_unreached(const std::string& reason);
@@ -33,8 +36,11 @@ public:
     CallPool::Counts counts() const;
 
 private:
+    CallPool& pool_for(CallKind kind);
+
     std::shared_ptr<CallPool> long_;
     std::shared_ptr<CallPool> ask_;
+    std::shared_ptr<CallPool> abort_;
     std::shared_ptr<CallPool> last_;
 };
 

@@ -14,11 +14,12 @@ namespace {
 std::optional<Depth> reading_after(CallKind kind) {
     switch (kind) {
         case CallKind::start:
-        case CallKind::probe:
             return Depth::definition;
-        case CallKind::save:
         case CallKind::destroy_graceful:
         case CallKind::destroy_forced:
+            return Depth::least;
+        case CallKind::probe:  // of a guest that was defined anew, its definition comes along
+        case CallKind::save:
         case CallKind::resume:
         case CallKind::suspend:
         case CallKind::wake:
@@ -102,7 +103,7 @@ Carried carry_out(UriContext& context, Connection& connection, const Call& call,
     if (acted.fault) {
         result.status = status_of(*acted.fault, handle);
         result.message = acted.fault->message;
-        depth = Depth::state;
+        depth = depth == Depth::least ? Depth::least : Depth::state;
     }
     carried.place = context.outlet.mark(call.guest.uuid);
     if (depth && !is_dead(handle)) {

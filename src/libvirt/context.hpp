@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "libvirt/outlet.hpp"
+#include "libvirt/save_space.hpp"
 #include "libvirt/threads.hpp"
 
 namespace guestd::libvirt {
@@ -34,6 +35,9 @@ struct UriContext {
     /// Told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around = [](const Call&, bool) {};
     std::shared_ptr<ThreadGroup> threads;
+    std::shared_ptr<SaveSpace> space;
+    /// Threads with a connection for calls that libvirtd's ordinary workers serve.
+    std::atomic<unsigned> ordinary = 0;
     Outlet outlet;
     /// Since libvirt 11.0 reading a guest's XML waits for whatever job the guest is in.
     std::atomic<bool> xml_waits_for_jobs = false;

@@ -30,6 +30,11 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
     context->read_metadata = options.read_metadata;
     context->idle_time = options.idle_time;
     context->progress_interval = options.progress_interval;
+    const std::filesystem::path folder =
+        index < options.save_folders.size() ? options.save_folders[index] : "";
+    context->space = std::make_shared<SaveSpace>(
+        folder.empty() ? save_folder_of(options.uris[index]) : std::optional{folder},
+        options.free_space ? options.free_space : free_space);
     context->threads = std::make_shared<ThreadGroup>();
     return context;
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "guestd/ports/hypervisor.hpp"
+#include "libvirt/save_space.hpp"
 
 namespace guestd::libvirt {
 
@@ -28,6 +29,10 @@ struct Options {
     Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
     /// A short call older than this no longer keeps those behind it from getting a worker.
     Duration short_is_slow = std::chrono::seconds{1};
+    /// Where saved images go, by UriId; empty or missing = as libvirt has it, where that is known.
+    std::vector<std::string> save_folders;
+    /// For tests: how much is free there; by default, the file system is asked.
+    SaveSpace::Ask free_space;
     /// For tests: told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around_call;
 };

@@ -7,12 +7,14 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "libvirt/errors.hpp"
 #include "libvirt/jobs.hpp"
 #include "libvirt/mapping.hpp"
 #include "libvirt/marks.hpp"
 #include "libvirt/observe.hpp"
+#include "libvirt/stats.hpp"
 
 namespace guestd::libvirt {
 
@@ -79,27 +81,6 @@ void read_flags(virConnectPtr connection, const Domains& domains, std::vector<Gu
               [](virDomainPtr domain) { return virDomainHasManagedSaveImage(domain, 0) == 1; });
 }
 
-struct Records {
-    virDomainStatsRecordPtr* list = nullptr;
-    ~Records() {
-        if (list != nullptr) {
-            virDomainStatsRecordListFree(list);
-        }
-    }
-};
-
-int read_stats(std::vector<virDomainPtr>& batch, unsigned stats, Records& records) {
-    // Without NOWAIT one guest with a stuck monitor would block everybody's statistics; a driver
-    // that does not know the flag has no such locks.
-    for (const unsigned flags : {VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT + 0U, 0U}) {
-        const int count = virDomainListGetStats(batch.data(), stats, &records.list, flags);
-        if (count >= 0 || !is_unsupported(last_fault())) {
-            return count;
-        }
-    }
-    return -1;
-}
-
 void take_record(const virDomainStatsRecord& record, GuestInfo& guest, bool& has_state) {
     int state = -1;
     int reason = -1;
@@ -109,10 +90,7 @@ void take_record(const virDomainStatsRecord& record, GuestInfo& guest, bool& has
         guest.saving = is_paused_for_save(state, reason);
         has_state = true;
     }
-    unsigned long long kib = 0;
-    if (virTypedParamsGetULLong(record.params, record.nparams, "balloon.maximum", &kib) == 1) {
-        guest.memory = Bytes{kib * 1024};
-    }
+    guest.memory = kib_of(record, "balloon.maximum");
 }
 
 /// Returns which guests have got a state.
@@ -129,9 +107,9 @@ std::vector<bool> read_states(const Domains& domains, std::vector<GuestInfo>& gu
             batch.push_back(domains[i].get());
         }
         batch.push_back(nullptr);
-        Records records;
-        const int count =
-            read_stats(batch, VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_BALLOON, records);
+        StatsRecords records;
+        const int count = read_stats(std::move(batch),
+                                     VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_BALLOON, records);
         for (int i = 0; i < count; ++i) {
             const auto at = index.find(uuid_of(records.list[i]->dom));
             if (at != index.end()) {

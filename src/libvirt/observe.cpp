@@ -33,9 +33,9 @@ std::optional<State> read_state(virDomainPtr domain, bool& gone) {
     return std::nullopt;
 }
 
-void read_flags(virDomainPtr domain, GuestInfo& info) {
+void read_flags(virDomainPtr domain, GuestInfo& info, Depth depth) {
     info.persistent = virDomainIsPersistent(domain) != 0;
-    info.managed_save = virDomainHasManagedSaveImage(domain, 0) == 1;
+    info.managed_save = depth != Depth::least && virDomainHasManagedSaveImage(domain, 0) == 1;
     int autostart = 0;
     info.autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart != 0;
 }
@@ -120,10 +120,13 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
         return gone ? std::optional{info} : std::nullopt;
     }
     info.state = state_of(state->state);
-    read_flags(domain, info);
+    read_flags(domain, info, depth);
     const auto known = context.outlet.known(info.uuid);
     if (known) {
         recall(*known, info);
+    }
+    if (depth == Depth::least) {
+        return info;
     }
     if (depth == Depth::definition || !known || known->stale) {
         read_definition(context, domain, info);

@@ -63,6 +63,7 @@ void SaveMonitor::read(Connection& connection, const Uuid& uuid, bool adopted) {
     const DomainPtr domain{virDomainLookupByUUID(*handle, uuid.raw().data())};
     const auto progress = domain ? save_progress(domain.get()) : std::nullopt;
     if (progress) {
+        context_->space->wrote(uuid, progress->written);
         context_->outlet.post(SaveProgressed{.guest = {context_->id, uuid},
                                              .done = progress->done,
                                              .total = progress->total,

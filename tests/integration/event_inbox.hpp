@@ -3,6 +3,7 @@
 
 /// Where a test collects events from other threads, and waits for the one it needs.
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -46,6 +47,16 @@ public:
             return false;
         });
         return found;
+    }
+
+    /// Whether an event of this type that fits is here now.
+    template <class E>
+    bool has(std::function<bool(const E&)> fits) {
+        const std::lock_guard lock{mutex_};
+        return std::any_of(events_.begin(), events_.end(), [&](const Event& each) {
+            const auto* event = std::get_if<E>(&each);
+            return event != nullptr && fits(*event);
+        });
     }
 
     /// How many events of this type are here now.

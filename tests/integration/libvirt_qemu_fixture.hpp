@@ -89,6 +89,11 @@ protected:
             .has_value();
     }
 
+    /// Among what is here now; does not wait.
+    bool saw_already(Lifecycle what) {
+        return inbox_.has<GuestChanged>([&](const auto& event) { return event.what == what; });
+    }
+
     /// Waits until the guest has written this letter.
     bool wrote(const Uuid& uuid, char letter) const {
         const int watch = inotify_init1(IN_CLOEXEC);
