@@ -175,16 +175,34 @@ TEST_F(LibvirtLimits, ADestroyGetsThroughWhereEveryMonitorHangs) {
     for (CallId id = 1; id <= guests.size(); ++id) {
         submit(id, guests[id - 1], CallKind::shutdown_acpi);
     }
-    ASSERT_TRUE(gate_.wait_inside(11)) << "3 workers, and 8 more in place of slow ones";
+    ASSERT_TRUE(gate_.wait_inside(17)) << "in place of slow ones, more and more";
     for (CallId id = 1; id <= guests.size(); ++id) {
         hypervisor_->abandon({id, {UriId{0}, guests[id - 1]}});
     }
     submit(100, guests[0], CallKind::destroy_graceful);
     submit(101, guests[1], CallKind::probe);
-    EXPECT_TRUE(gate_.wait_inside(13));
+    submit(102, guests[2], CallKind::abort_job);
+    EXPECT_TRUE(gate_.wait_inside(20));
     gate_.open();
-    EXPECT_TRUE(inbox_.take<CallReturned>());
-    EXPECT_TRUE(inbox_.take<CallReturned>());
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(inbox_.take<CallReturned>());
+    }
+}
+
+TEST_F(LibvirtLimits, LongCallsAndAsksTogetherLeaveWorkersForAborts) {
+    connect({.long_calls = {15}, .short_is_slow = 10ms});
+    const auto guests = define(40);
+    for (CallId id = 1; id <= 40; ++id) {
+        submit(id, guests[id - 1], id <= 20 ? CallKind::start : CallKind::shutdown_acpi);
+    }
+    ASSERT_TRUE(gate_.wait_inside(17));
+    submit(100, guests[0], CallKind::abort_job);
+    ASSERT_TRUE(gate_.wait_inside(18));
+    EXPECT_EQ(gate_.most(), 18U);
+    gate_.open();
+    for (int i = 0; i < 41; ++i) {
+        EXPECT_TRUE(inbox_.take<CallReturned>());
+    }
 }
 
 TEST_F(LibvirtLimits, SlowShortCallsAreRelieved) {
