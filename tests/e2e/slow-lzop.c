@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { kChunk = 64 * 1024 };  // what a pipe holds
+enum { kChunk = 64 * 1024 };                    // what a pipe holds
 static const char kSpeed[] = "/etc/slow-disk";  // bytes per second, in digits
 static const char kShared[] = "/run/slow-disk";
 static const int64_t kNanos = 1000000000;

@@ -15,7 +15,7 @@ CHANNEL = """<controller type='virtio-serial'/>
 
 
 def build(suite):
-    """The folder with the cached `vmlinuz` and `initrd`; half a minute when they have to be built."""
+    """The folder with the cached `vmlinuz` and `initrd`; seconds when they have to be built."""
     base = roots.build_base(suite)
     parts = [GUESTS / "linux-init", GUESTS / "linux-build"]
     name = f"linux-{suite}-{roots.hash_of(base.name, *PACKAGES, *parts)}"

@@ -28,7 +28,9 @@ shutdown.busy = "1min"
 GROW = "for name in copied; do truncate -s 8M /var/lib/guestd-test/$name.img; done"
 BACKUP = """<domainbackup mode='pull'>
   <server transport='unix' socket='/tmp/{name}.sock'/>
-  <disks><disk name='hda' type='file'><scratch file='/var/lib/guestd-test/{name}.scratch'/></disk></disks>
+  <disks><disk name='hda' type='file'>
+    <scratch file='/var/lib/guestd-test/{name}.scratch'/>
+  </disk></disks>
 </domainbackup>
 """
 

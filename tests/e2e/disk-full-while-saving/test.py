@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The disk of the saved images fills up in the middle of a save, by another file that grows.
 
-The guest whose save fails goes on with its next step: it is asked, and obeys; deaf, it is destroyed.
-No part of its image is left. Nobody else is affected: what was saved before is whole, and who is
-shut down notices nothing. Once there is space again, everybody comes back.
+The guest whose save fails goes on with its next step: it is asked, and obeys; deaf, it is
+destroyed. No part of its image is left. Nobody else is affected: what was saved before is whole,
+and who is shut down notices nothing. Once there is space again, everybody comes back.
 """
 
 import slow_disk
