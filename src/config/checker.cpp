@@ -36,11 +36,8 @@ Problem at(const Layer& layer, Place place, std::string message) {
 /// Settings that are understood, and that this version does not carry out yet (docs/NEWS.md).
 /// Whoever sets one must not believe that it works.
 constexpr std::string_view kUnbuilt[] = {
-    "boot.needs",           "boot.pressure.io",
-    "boot.pressure.cpu",    "boot.pressure.memory",
-    "boot.min_free_memory", "boot.sync_time",
-    "boot.pending_config",  "boot.restore_failure",
-    "shutdown.busy",        "shutdown.pause_before_save",
+    "boot.needs",           "boot.pressure.io", "boot.pressure.cpu",   "boot.pressure.memory",
+    "boot.min_free_memory", "boot.sync_time",   "boot.pending_config", "boot.restore_failure",
 };
 
 bool is_default(const Assignment& assignment) {
@@ -59,9 +56,6 @@ bool is_built(ProbeKind kind) {
 std::string_view unbuilt_part(const Assignment& assignment) {
     if (std::ranges::find(kUnbuilt, assignment.key->name) != std::ranges::end(kUnbuilt))
         return is_default(assignment) ? "" : "this setting";
-    if (const auto* ladder = std::any_cast<Ladder>(&assignment.value))
-        if (std::ranges::find(*ladder, StepKind::migrate, &Step::kind) != ladder->end())
-            return "the step 'migrate'";
     if (const auto* probes = std::any_cast<std::vector<Probe>>(&assignment.value))
         if (!std::ranges::all_of(*probes, is_built, &Probe::kind))
             return "one of these probes";

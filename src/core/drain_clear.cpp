@@ -13,6 +13,8 @@ namespace {
 
 /// An answer takes a millisecond, unless the guest is stuck: then its ladder does not wait for one.
 constexpr Duration kInspectTime = 1s;
+/// With less than this before the deadline, the ladder needs it all.
+constexpr Duration kShortOfTime = 10s;
 /// Between looks at a job of somebody else; its end comes with no event that all versions have.
 constexpr Duration kBusyLook = 2s;
 
@@ -21,7 +23,7 @@ constexpr Duration kBusyLook = 2s;
 bool DrainRun::needs_clearing(const Context& ctx, const DrainTask& task) const {
     const auto* guest = ctx.fleet.find(task.id);
     if (guest == nullptr || !ctx.fleet.uri(task.id.uri).listed ||
-        task.ladder.front().kind == RungKind::leave)
+        task.ladder.front().kind == RungKind::leave || task.deadline - ctx.now < kShortOfTime)
         return false;
     const bool inspect = task.policy.busy > Duration::zero() &&
                          guest->info.state == GuestState::running && !guest->info.saving &&
