@@ -239,7 +239,7 @@ TEST(ConfigWarnings, AreNoProblems) {
 TEST(ConfigWarnings, NameWhatThisVersionDoesNotCarryOut) {
     const auto config = Config::load(text_source("[boot]\nready = 'tcp:22'\nsync_time = true\n"
                                                  "min_free_memory = '1GiB'\n[shutdown]\n"
-                                                 "stop = ['migrate:qemu+ssh://b/system 1min']\n",
+                                                 "busy = '1min'\n",
                                                  "f.toml"))
                             .value();
     std::vector<std::string> lines;
@@ -249,8 +249,6 @@ TEST(ConfigWarnings, NameWhatThisVersionDoesNotCarryOut) {
               (std::vector<std::string>{
                   "f.toml:2:1: boot.ready: one of these probes has no effect in this version",
                   "f.toml:4:1: boot.min_free_memory: this setting has no effect in this "
-                  "version",
-                  "f.toml:6:1: shutdown.stop: the step 'migrate' has no effect in this "
                   "version"}));
 }
 
