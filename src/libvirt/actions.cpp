@@ -41,12 +41,24 @@ int with_flags(std::initializer_list<unsigned> alternatives, F call) {
     return outcome;
 }
 
+/// Calls once more without `bypass` where the images' file system has no way around the cache.
+template <class F>
+int with_bypass(unsigned bypass, unsigned flags, F call) {
+    const int outcome = call(flags);
+    const bool again = outcome < 0 && (flags & bypass) != 0 && is_direct_io_refused(last_fault());
+    return again ? call(flags & ~bypass) : outcome;
+}
+
 int start(virDomainPtr domain, const Call& call) {
     const unsigned cache = call.bypass_cache ? VIR_DOMAIN_START_BYPASS_CACHE + 0U : 0U;
     // Never dropped: without it the guest would wake up from the very image it must not use.
     const unsigned force = call.force_boot ? VIR_DOMAIN_START_FORCE_BOOT + 0U : 0U;
-    return with_flags({cache | force, force},
-                      [&](unsigned flags) { return virDomainCreateWithFlags(domain, flags); });
+    const auto create = [domain](unsigned flags) {
+        return virDomainCreateWithFlags(domain, flags);
+    };
+    return with_flags({cache | force, force}, [&](unsigned flags) {
+        return with_bypass(VIR_DOMAIN_START_BYPASS_CACHE, flags, create);
+    });
 }
 
 /// QEMU's driver keeps the statistics of the last job; others have none.
@@ -86,8 +98,12 @@ Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
         as = *call.save_as == GuestState::paused ? VIR_DOMAIN_SAVE_PAUSED + 0U
                                                  : VIR_DOMAIN_SAVE_RUNNING + 0U;
     }
-    auto acted = outcome(with_flags(
-        {cache | as, as, 0}, [&](unsigned flags) { return virDomainManagedSave(domain, flags); }));
+    const auto managed_save = [domain](unsigned flags) {
+        return virDomainManagedSave(domain, flags);
+    };
+    auto acted = outcome(with_flags({cache | as, as, 0}, [&](unsigned flags) {
+        return with_bypass(VIR_DOMAIN_SAVE_BYPASS_CACHE, flags, managed_save);
+    }));
     if (!acted.fault) {
         acted.bytes = saved_bytes(domain);
     }

@@ -3,6 +3,8 @@
 
 #include <libvirt/virterror.h>
 
+#include <cerrno>
+
 namespace guestd::libvirt {
 
 Fault last_fault() {
@@ -10,7 +12,8 @@ Fault last_fault() {
     if (error == nullptr) {
         return {VIR_ERR_INTERNAL_ERROR, "unknown error"};
     }
-    return {error->code, error->message != nullptr ? error->message : "unknown error"};
+    return {error->code, error->message != nullptr ? error->message : "unknown error",
+            error->code == VIR_ERR_SYSTEM_ERROR ? error->int1 : 0};
 }
 
 void silence_errors() {
@@ -40,6 +43,10 @@ CallStatus status_of(const Fault& fault, virConnectPtr connection) {
 bool is_unsupported(const Fault& fault) {
     return fault.code == VIR_ERR_INVALID_ARG || fault.code == VIR_ERR_ARGUMENT_UNSUPPORTED ||
            fault.code == VIR_ERR_NO_SUPPORT || fault.code == VIR_ERR_OPERATION_UNSUPPORTED;
+}
+
+bool is_direct_io_refused(const Fault& fault) {
+    return fault.code == VIR_ERR_SYSTEM_ERROR && fault.system == EINVAL;
 }
 
 }  // namespace guestd::libvirt

@@ -20,6 +20,7 @@ namespace guestd::libvirt {
 struct Fault {
     int code = 0;  ///< VIR_ERR_…
     std::string message;
+    int system = 0;  ///< of a VIR_ERR_SYSTEM_ERROR, its errno
 };
 Fault last_fault();
 
@@ -35,5 +36,9 @@ bool is_dead(virConnectPtr connection);
 
 /// The driver does not know the flags (or the whole function) that it was called with.
 bool is_unsupported(const Fault& fault);
+
+/// A file could not be opened with O_DIRECT: its file system has no such thing. libvirt says no
+/// more than "Failed to create file: Invalid argument" (9.0, on ramfs; on tmpfs before Linux 6.6).
+bool is_direct_io_refused(const Fault& fault);
 
 }  // namespace guestd::libvirt

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include "libvirt_qemu_fixture.hpp"
 
@@ -122,6 +124,46 @@ TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
     const auto agent = inbox.take<AgentChanged>().value();
     EXPECT_EQ(agent.guest.uuid, with);
     EXPECT_FALSE(agent.connected);
+}
+
+/// Images on a file system without O_DIRECT, in a mount namespace that ends with the process.
+class LibvirtQemuOnRamfs : public LibvirtQemu {
+protected:
+    std::filesystem::path folder_ = file("libvirt/qemu/save");
+    bool mounted_ = false;
+
+    void SetUp() override {
+        LibvirtQemu::SetUp();
+        daemon_.kill();
+        std::filesystem::create_directories(folder_);
+        mounted_ = unshare(CLONE_NEWNS) == 0 &&
+                   mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                   mount("none", folder_.c_str(), "ramfs", 0, nullptr) == 0;
+        daemon_.start();
+        if (!mounted_) {
+            GTEST_SKIP() << "needs root, and a kernel with ramfs";
+        }
+        std::filesystem::permissions(folder_, std::filesystem::perms{0777});
+    }
+    void TearDown() override {
+        LibvirtQemu::TearDown();
+        if (mounted_) {
+            umount2(folder_.c_str(), MNT_DETACH);
+        }
+    }
+};
+
+TEST_F(LibvirtQemuOnRamfs, BypassingTheCacheIsGivenUp) {
+    const auto uuid = define("guest", 16);
+    connect();
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    for (const auto kind : {CallKind::save, CallKind::start}) {
+        hypervisor_->submit(
+            {.id = ++last_, .guest = {UriId{0}, uuid}, .kind = kind, .bypass_cache = true});
+        const auto result = returned(last_);
+        EXPECT_EQ(result.status, CallStatus::done) << result.message;
+    }
+    EXPECT_TRUE(saw(uuid, Lifecycle::restored));
 }
 
 TEST_F(LibvirtQemu, ForceBootDropsTheImage) {
