@@ -98,10 +98,6 @@ std::optional<Lifecycle> lifecycle_of(int event, int detail) {
             return Lifecycle::shutting_down;
         case VIR_DOMAIN_EVENT_PMSUSPENDED:
             return Lifecycle::pmsuspended;
-        case VIR_DOMAIN_EVENT_CRASHED:
-            // A panic whose QEMU is kept (on_crash=preserve): not gone, no longer running. A crash
-            // that ends QEMU arrives as STOPPED.
-            return Lifecycle::suspended;
         default:
             return std::nullopt;
     }

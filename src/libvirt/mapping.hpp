@@ -18,7 +18,8 @@ bool is_paused_for_save(int state, int reason);
 /// From a virDomainJobOperation; for a job that is there, so never `none`.
 GuestJob job_of(int operation);
 
-/// From a virDomainEventType and its detail; empty for what changes nothing we know of.
+/// From a virDomainEventType and its detail; empty for what only a reading can tell, and for what
+/// changes nothing we know of.
 std::optional<Lifecycle> lifecycle_of(int event, int detail);
 
 }  // namespace guestd::libvirt

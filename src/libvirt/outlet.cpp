@@ -102,13 +102,22 @@ void Outlet::agent_changed(const Uuid& uuid, bool connected) {
 
 void Outlet::look_again(const Uuid& uuid) {
     const std::lock_guard lock{mutex_};
+    if (listing_) {
+        outdated_.push_back(uuid);
+    } else {
+        outdate(uuid);
+    }
+}
+
+void Outlet::outdate(const Uuid& uuid) {
     const auto found = known_.find(uuid);
-    if (closed_ || listing_ || found == known_.end() || !found->second.persistent) {
+    // `defined` would make a transient guest a persistent one.
+    if (closed_ || found == known_.end() || !found->second.persistent) {
         return;
     }
     count_change(uuid);
     found->second.stale = true;
-    tell(GuestChanged{
+    sink_(GuestChanged{
         .guest = {uri_, uuid}, .what = Lifecycle::defined, .name = found->second.name});
 }
 
@@ -139,6 +148,7 @@ void Outlet::begin_listing() {
     const std::lock_guard lock{mutex_};
     listing_ = true;
     held_back_.clear();
+    outdated_.clear();
     ++listings_;
 }
 
@@ -177,6 +187,9 @@ void Outlet::publish(InventoryListed listing) {
             digest(*change);
         }
         sink_(std::move(event));
+    }
+    for (const auto& uuid : std::exchange(outdated_, {})) {
+        outdate(uuid);
     }
 }
 

@@ -83,6 +83,7 @@ public:
 
 private:
     void tell(Event event);
+    void outdate(const Uuid& uuid);
     void remember(const GuestInfo& info);
     void count_change(const Uuid& uuid);
     Mark current(const Uuid& uuid) const;
@@ -96,6 +97,7 @@ private:
     bool listing_ = false;
     bool outage_told_ = false;
     std::vector<Event> held_back_;
+    std::vector<Uuid> outdated_;  ///< by what came during a listing
     std::uint64_t listings_ = 0;
     std::uint64_t changes_ = 0;
     /// A guest without an entry counts as changed at `forgotten_`, so that dropping an entry

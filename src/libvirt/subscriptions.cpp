@@ -48,7 +48,11 @@ Outlet& outlet_of(void* opaque) {
 
 int on_lifecycle(virConnectPtr, virDomainPtr domain, int event, int detail, void* opaque) noexcept {
     try {
-        if (const auto what = lifecycle_of(event, detail)) {
+        if (event == VIR_DOMAIN_EVENT_CRASHED) {
+            // The guest has panicked. Its QEMU may be kept (on_crash=preserve), or be about to go,
+            // which another event tells: neither gone nor paused, but "crashed".
+            outlet_of(opaque).look_again(uuid_of(domain));
+        } else if (const auto what = lifecycle_of(event, detail)) {
             const char* name = virDomainGetName(domain);
             outlet_of(opaque).guest_changed(uuid_of(domain), *what, name != nullptr ? name : "");
         }

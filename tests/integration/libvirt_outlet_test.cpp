@@ -53,6 +53,16 @@ TEST_F(OutletTest, EventsWaitForTheListingAndFollowIt) {
     EXPECT_EQ(told_.size(), 4U);
 }
 
+TEST_F(OutletTest, WhatChangesDuringAListingIsLookedAtAfterIt) {
+    outlet_.begin_listing();
+    outlet_.look_again(kGuest);
+    outlet_.publish({.guests = {{.uuid = kGuest, .name = "guest", .memory = Bytes{1}}}});
+    ASSERT_EQ(told_.size(), 2U);
+    EXPECT_EQ(told<GuestChanged>(1).what, Lifecycle::defined);
+    EXPECT_EQ(told<GuestChanged>(1).guest.uuid, kGuest);
+    EXPECT_TRUE(outlet_.known(kGuest)->stale);
+}
+
 TEST_F(OutletTest, AListingThatFailedTakesItsEventsAlong) {
     outlet_.begin_listing();
     outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
@@ -184,7 +194,7 @@ TEST(LibvirtMapping, Lifecycles) {
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SUSPENDED, 9), L::shutting_down);
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_RESUMED, 0), L::resumed);
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_PMSUSPENDED, 0), L::pmsuspended);
-    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_CRASHED, 0), L::suspended);
+    EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_CRASHED, 0), std::nullopt);
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_DEFINED, 1), L::defined);
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_UNDEFINED, 0), L::undefined);
     EXPECT_EQ(lifecycle_of(99, 0), std::nullopt);

@@ -44,7 +44,9 @@ protected:
     std::filesystem::path file(const std::string& name) const { return daemon_.folder() / name; }
     std::string trace(const Uuid& uuid) const { return file(names_.at(uuid) + ".trace").string(); }
 
-    Uuid define(const std::string& name, unsigned mib, const std::string& devices = {}) {
+    /// `more`: elements of the domain besides its devices.
+    Uuid define(const std::string& name, unsigned mib, const std::string& devices = {},
+                const std::string& more = {}) {
         const auto disk = file(name + ".img");
         std::filesystem::copy_file(file("sector"), disk);
         std::filesystem::permissions(disk, std::filesystem::perms{0666});
@@ -52,7 +54,9 @@ protected:
             "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>" +
             name + "</name><memory unit='MiB'>" + std::to_string(mib) +
             "</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os>"
-            "<features><acpi/></features><devices><disk type='file' device='disk'>"
+            "<features><acpi/></features>" +
+            more +
+            "<devices><disk type='file' device='disk'>"
             "<driver name='qemu' type='raw'/><source file='" +
             disk.string() +
             "'/><target dev='hda' bus='ide'/></disk>"

@@ -126,6 +126,19 @@ TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
     EXPECT_FALSE(agent.connected);
 }
 
+TEST_F(LibvirtQemu, AGuestThatPanickedIsCrashedAndNotPaused) {
+    // mov dx, 0x505; mov al, 1; out dx, al; hlt: all that a pvpanic device asks for.
+    const std::string code{"\xBA\x05\x05\xB0\x01\xEE\xF4\xEB\xFD", 9};
+    std::filesystem::rename(file("sector"), file("healthy"));
+    std::ofstream{file("sector"), std::ios::binary} << code << std::string(501, '\0') << "\x55\xAA";
+    const auto uuid = define("panics", 16, "<panic model='isa'/>", "<on_crash>preserve</on_crash>");
+    connect();
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    EXPECT_TRUE(saw(uuid, Lifecycle::defined));  // which asks for a second look
+    EXPECT_EQ(call(uuid, CallKind::probe).observed.value().state, GuestState::crashed);
+    EXPECT_FALSE(saw_already(Lifecycle::suspended));
+}
+
 /// Images on a file system without O_DIRECT, in a mount namespace that ends with the process.
 class LibvirtQemuOnRamfs : public LibvirtQemu {
 protected:
