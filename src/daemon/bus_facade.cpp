@@ -205,6 +205,7 @@ void BusFacade::run_spans(RunId run, bus::Reply<std::vector<SpanRecord>> reply) 
 Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& guest,
                                                          std::optional<Trigger> trigger) const {
     std::vector<config::Explained> settings;
+    config::Problems ignored;
     if (guest.empty()) {
         settings = app_.config().explain(nullptr, trigger);
     } else {
@@ -216,6 +217,7 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
                 found = true;
                 const GuestFacts facts{uri.uri, info.uuid, info.name, info.metadata};
                 settings = app_.config().explain(&facts, trigger);
+                ignored = app_.config().metadata_problems(facts);
             }
         if (!found)
             return fail(ErrorCode::invalid, "there is no guest '" + guest + "'");
@@ -229,6 +231,8 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
             origin += " " + setting.origin.layer;
         views.push_back({std::move(setting.key), std::move(setting.value), std::move(origin)});
     }
+    for (const auto& problem : ignored)
+        views.push_back({"(ignored)", config::render_problem(problem), "metadata"});
     return views;
 }
 
