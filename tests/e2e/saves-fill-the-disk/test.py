@@ -57,8 +57,10 @@ def only_half_in_time(host, fleet, needed):
     by_outcome = {}
     for name, guest in guests.items():
         by_outcome.setdefault(guest["outcome"], []).append(name)
+    whole = sum(guest["bytes"] for guest in guests.values() if guest["outcome"] == "saved")
     print(f"deadline {deadline} s: {({key: len(names) for key, names in by_outcome.items()})} "
-          f"in {timing(run):.2f} s")
+          f"in {timing(run):.2f} s; {whole / MIB:.0f} MiB saved of {deadline * SPEED / MIB:.0f} "
+          "that the disk could take")
     expect(set(by_outcome) == {"saved", "destroyed"}, f"outcomes: {guests}")
     expect(timing(run) <= deadline, f"the deadline of {deadline} s was missed")
     expect(any("abort" in guests[name]["cause"] for name in by_outcome["destroyed"]),
