@@ -173,6 +173,8 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
         return remark(ctx, record_.id, &task, NoticeKind::guest_held,
                       "held elsewhere: " + event.message, true);
     }
+    if (event.observed && event.observed->state == GuestState::absent)
+        return finish(ctx, task, Outcome::gone, "libvirt does not know this guest any more");
     if (++task.failures >= task.policy.retry.attempts)
         return finish(ctx, task, Outcome::failed, event.message);
     rest(ctx, task, backoff(task.policy.retry, task.failures, task.id.uuid), "its next try");

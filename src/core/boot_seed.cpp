@@ -29,9 +29,10 @@ void BootRun::seed(Context& ctx, UriId id) {
     std::vector<GuestId> ids;
     std::vector<OrderNode> nodes;
     for (const auto* guest : ctx.fleet.guests(id))
-        consider(ctx, *guest, ids, nodes);
+        if (guest->info.state != GuestState::absent)
+            consider(ctx, *guest, ids, nodes);
     for (const auto& entry : ctx.resume.of_uri(ctx.uri_text(id)))
-        if (ctx.fleet.find(GuestId{id, entry.uuid}) == nullptr)
+        if (ctx.fleet.state(GuestId{id, entry.uuid}) == GuestState::absent)
             settle_entry_without_guest(ctx, id, entry);
     settle_recorded_without_guest(ctx, id);
     store_rows(ctx);

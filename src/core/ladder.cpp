@@ -11,6 +11,9 @@ constexpr Duration kPrepareTime = 10s;
 /// A guest that has gone down leaves QEMU flushing its disks: slow disks take tens of seconds.
 constexpr Duration kFlushTime = 1min;
 
+/// QEMU ends within a fraction of a second of SIGTERM; libvirt then takes it down.
+constexpr Duration kLeastDestroyTime = 3s;
+
 RungKind rung_kind(StepKind kind) {
     switch (kind) {
         case StepKind::shutdown:
@@ -163,15 +166,26 @@ std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint st
     std::vector<TimePoint> ends(ladder.size(), deadline);
     if (deadline == kNever)
         return ends;
-    const auto total = total_time(ladder);
     const auto available = std::max(deadline - start, Duration::zero());
-    const double factor = total > available ? static_cast<double>(available.count()) /
-                                                  static_cast<double>(total.count())
-                                            : 1.0;
+    // The last resort is no use when it has no time at all.
+    const bool ends_hard = ladder.back().kind == RungKind::destroy;
+    const auto floor = ends_hard ? std::min({ladder.back().time, kLeastDestroyTime, available / 2})
+                                 : Duration::zero();
+    const auto total = total_time(ladder);
+    const auto scaled = [&](Duration time, Duration part, Duration whole) {
+        return whole <= part
+                   ? time
+                   : Duration{static_cast<Duration::rep>(static_cast<double>(time.count()) *
+                                                         static_cast<double>(part.count()) /
+                                                         static_cast<double>(whole.count()))};
+    };
+    const auto last = std::max(floor, scaled(ladder.back().time, available, total));
     Duration reserved{};
     for (std::size_t i = ladder.size(); i-- > 0;) {
         ends[i] = deadline - reserved;
-        reserved += std::chrono::duration_cast<Duration>(ladder[i].time * factor);
+        reserved += i + 1 == ladder.size()
+                        ? last
+                        : scaled(ladder[i].time, available - last, total - ladder.back().time);
     }
     return ends;
 }

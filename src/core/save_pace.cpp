@@ -10,9 +10,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Job statistics come once a second: three of them tell a rate from a hiccup.
+/// Job statistics come once a second: this many seconds of them tell a rate from a hiccup.
 constexpr Duration kWindow = 4s;
-constexpr Duration kMeasureTime = 3s;
+constexpr Duration kMeasureTime = 2s;
+/// A save that has had none for that long has none coming.
+constexpr Duration kFresh = 3s;
+/// Enough of the past for a window that ends kFresh ago.
+constexpr Duration kKept = kWindow + kFresh;
 /// Statistics that follow each other faster say little.
 constexpr Duration kShortestStep = 500ms;
 /// A projection is off by that much at least: guests' memory is not evenly full.
@@ -24,68 +28,82 @@ double seconds(Duration time) {
     return std::chrono::duration<double>(time).count();
 }
 
+/// What was left at that time, between two samples in proportion.
+template <class Samples>
+double left_at(const Samples& samples, TimePoint at) {
+    if (at <= samples.front().at)
+        return static_cast<double>(samples.front().left);
+    for (std::size_t i = 1; i < samples.size(); ++i) {
+        const auto& before = samples[i - 1];
+        const auto& after = samples[i];
+        if (at > after.at || after.at == before.at)
+            continue;
+        const double part = seconds(at - before.at) / seconds(after.at - before.at);
+        return static_cast<double>(before.left) -
+               part * static_cast<double>(before.left - after.left);
+    }
+    return static_cast<double>(samples.back().left);
+}
+
 }  // namespace
 
 void SavePace::began(const GuestId& guest, Bytes memory, TimePoint now) {
     if (!first_)
         first_ = now;
-    if (saves_.empty()) {
-        samples_.clear();
+    if (active_++ == 0)
         busy_since_ = now;
-    }
-    saves_[guest] = Save{memory.count, memory.count, now};
-    sample(now);
+    std::erase_if(saves_, [&](const auto& entry) {
+        return entry.second.over && entry.second.seen() < now - kKept;
+    });
+    saves_[guest] = Save{.memory = memory.count, .begun = now, .samples = {{now, memory.count}}};
 }
 
 void SavePace::progressed(const GuestId& guest, Bytes left, TimePoint now) {
     const auto found = saves_.find(guest);
-    if (found == saves_.end())
+    if (found == saves_.end() || found->second.over || now - found->second.seen() < kShortestStep)
         return;
     auto& save = found->second;
-    if (left.count < save.left) {
-        const auto step = save.left - left.count;
-        through_ += step;
-        if (now - save.seen >= kShortestStep)
-            stream_ = std::max(stream_, static_cast<double>(step) / seconds(now - save.seen));
-        save.left = left.count;
-        save.seen = now;
-    }
-    sample(now);
+    const auto step = save.left() - std::min(save.left(), left.count);
+    stream_ = std::max(stream_, static_cast<double>(step) / seconds(now - save.seen()));
+    save.samples.push_back({now, save.left() - step});
+    while (save.samples.size() > 2 && save.samples[1].at <= now - kKept)
+        save.samples.pop_front();
 }
 
 void SavePace::ended(const GuestId& guest, bool complete, TimePoint now) {
     const auto found = saves_.find(guest);
-    if (found == saves_.end())
+    if (found == saves_.end() || found->second.over)
         return;
-    const auto save = found->second;
-    saves_.erase(found);
+    --active_;
+    auto& save = found->second;
+    save.over = true;
+    save.samples.push_back({now, complete ? 0 : save.left()});
     if (!complete)
         return;
-    through_ += save.left;
     complete_ += save.memory;
     last_ = now;
-    sample(now);
 }
 
-void SavePace::sample(TimePoint now) {
-    samples_.push_back({now, through_});
-    while (samples_.size() > 2 && samples_[1].at <= now - kWindow)
-        samples_.pop_front();
+std::optional<double> SavePace::measured_rate(TimePoint now) const {
+    auto end = now;
+    for (const auto& [id, save] : saves_)
+        if (!save.over)
+            end = std::min(end, save.seen());
+    const auto begin = std::max(end - kWindow, busy_since_);
+    if (active_ == 0 || now - end > kFresh || end - begin < kMeasureTime)
+        return std::nullopt;
+    double through = 0;
+    for (const auto& [id, save] : saves_)
+        through += left_at(save.samples, begin) - left_at(save.samples, end);
+    return through > 0 ? std::optional{through / seconds(end - begin)} : std::nullopt;
 }
 
 bool SavePace::measured(TimePoint now) const {
-    return !saves_.empty() && now - busy_since_ >= kMeasureTime && measured_rate(now) > 0;
-}
-
-double SavePace::measured_rate(TimePoint now) const {
-    if (samples_.empty() || now <= samples_.front().at)
-        return 0;
-    return static_cast<double>(through_ - samples_.front().through) /
-           seconds(now - samples_.front().at);
+    return measured_rate(now).has_value();
 }
 
 double SavePace::rate(TimePoint now) const {
-    return measured(now) ? measured_rate(now) : learned_.disk;
+    return measured_rate(now).value_or(learned_.disk);
 }
 
 std::map<GuestId, TimePoint> SavePace::projection(TimePoint now) const {
@@ -94,7 +112,8 @@ std::map<GuestId, TimePoint> SavePace::projection(TimePoint now) const {
         return {};
     std::vector<std::pair<std::uint64_t, GuestId>> by_left;
     for (const auto& [id, save] : saves_)
-        by_left.emplace_back(save.left, id);
+        if (!save.over)
+            by_left.emplace_back(save.left(), id);
     std::ranges::sort(by_left);
     std::map<GuestId, TimePoint> ends;
     double time = 0;
@@ -114,7 +133,7 @@ std::optional<unsigned> SavePace::enough(Bytes queued, TimePoint limit, TimePoin
         return std::nullopt;
     auto left = static_cast<double>(queued.count);
     for (const auto& [id, save] : saves_)
-        left += static_cast<double>(save.left);
+        left += save.over ? 0 : static_cast<double>(save.left());
     if (left / all <= seconds(limit - now) * kComfort)
         return std::nullopt;
     const double stream = std::max(stream_, learned_.stream);

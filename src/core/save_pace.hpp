@@ -4,8 +4,9 @@
 /// How fast the saves of one URI get to its disk, all together, and what follows from that.
 ///
 /// Sizes are of guests' memory, not of images: what a save has still to go through is what it needs
-/// time for, and empty pages go fast. The rate is that of the last few seconds. Nothing is known
-/// before the first job statistics have come; small guests are saved long before.
+/// time for, and empty pages go fast. The rate is what all of them, also those that have ended, did
+/// in the last few seconds of which statistics tell; it is not known before there are any (small
+/// guests are saved long before), or while they fail to come.
 
 #include <deque>
 #include <map>
@@ -45,23 +46,25 @@ public:
     std::optional<Learned> learned() const;
 
 private:
-    struct Save {
-        std::uint64_t memory = 0;
-        std::uint64_t left = 0;
-        TimePoint seen{};  ///< when `left` was true
-    };
     struct Sample {
         TimePoint at{};
-        std::uint64_t through = 0;
+        std::uint64_t left = 0;
     };
-    void sample(TimePoint now);
-    double measured_rate(TimePoint now) const;
+    struct Save {
+        std::uint64_t memory = 0;
+        TimePoint begun{};
+        std::deque<Sample> samples;  ///< of the last seconds
+        bool over = false;
+        std::uint64_t left() const { return samples.back().left; }
+        TimePoint seen() const { return samples.back().at; }
+    };
+    /// Empty when it is not known.
+    std::optional<double> measured_rate(TimePoint now) const;
 
     Learned learned_;
-    std::map<GuestId, Save> saves_;
-    std::uint64_t through_ = 0;  ///< memory that all saves have gone through
-    std::deque<Sample> samples_;
-    TimePoint busy_since_{};          ///< there have been saves without a gap
+    std::map<GuestId, Save> saves_;  ///< with those that ended not long ago
+    TimePoint busy_since_{};         ///< there have been saves without a gap
+    unsigned active_ = 0;
     std::optional<TimePoint> first_;  ///< begin of the first save
     TimePoint last_{};                ///< end of the last complete one
     std::uint64_t complete_ = 0;      ///< memory of the complete ones

@@ -132,6 +132,15 @@ TEST_F(Ladder, a_saves_time_begins_when_it_gets_its_place) {
     EXPECT_EQ(host.outcome(second), Outcome::saved);
 }
 
+TEST_F(Ladder, a_destroy_at_the_end_keeps_time_to_work_however_short_the_deadline) {
+    const auto web = host.add("web", deaf());
+    host.policy->guests.stop.stop = {shutdown_for(5min), destroy_step()};
+    host.drain({RunKind::drain, Trigger::ups, 2s, {}});
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_LE(host.asked_at(web, destroy_graceful), 1010ms);
+    EXPECT_GE(host.asked_at(web, destroy_graceful), 900ms);
+}
+
 TEST_F(Ladder, the_largest_is_saved_first) {
     GuestModel model;
     model.memory = Bytes{1ULL << 30};

@@ -311,6 +311,20 @@ TEST_F(Odd, when_the_list_cannot_be_written_libvirt_is_made_to_remember) {
     EXPECT_FALSE(host.truth(web).remembered);
 }
 
+TEST_F(Odd, a_transient_guest_that_is_gone_is_not_tried_again_and_again) {
+    GuestModel model;
+    model.persistent = false;
+    const auto web = host.add("web", model);
+    host.booted_before();
+    host.start();
+    host.drain({RunKind::drain, Trigger::manual, {}, {}});
+    host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+    host.run_for(1s);
+    EXPECT_FALSE(host.driver().machine().active_run());
+    EXPECT_EQ(host.outcome(web), Outcome::gone);
+    EXPECT_FALSE(host.on_list(web));
+}
+
 TEST_F(Odd, names_are_only_names) {
     const std::string evil = "<b>a b'\"\n[x]*" + std::string(200, 'n');
     const auto web = host.add(evil, obeys_after(1s));
