@@ -49,8 +49,9 @@ int with_bypass(unsigned bypass, unsigned flags, F call) {
     return again ? call(flags & ~bypass) : outcome;
 }
 
-int start(virDomainPtr domain, const Call& call) {
-    const unsigned cache = call.bypass_cache ? VIR_DOMAIN_START_BYPASS_CACHE + 0U : 0U;
+int start(const UriContext& context, virDomainPtr domain, const Call& call) {
+    const bool safe = !context.loses_unopened_image || context.space->opens_directly();
+    const unsigned cache = call.bypass_cache && safe ? VIR_DOMAIN_START_BYPASS_CACHE + 0U : 0U;
     // Never dropped: without it the guest would wake up from the very image it must not use.
     const unsigned force = call.force_boot ? VIR_DOMAIN_START_FORCE_BOOT + 0U : 0U;
     const auto create = [domain](unsigned flags) {
@@ -137,13 +138,13 @@ int migrate(virDomainPtr domain, const Call& call) {
 }
 
 /// The calls that answer with nothing but a yes or a no.
-int ask(virDomainPtr domain, const Call& call) {
+int ask(const UriContext& context, virDomainPtr domain, const Call& call) {
     const auto shutdown = [domain](unsigned flags) {
         return virDomainShutdownFlags(domain, flags);
     };
     switch (call.kind) {
         case CallKind::start:
-            return start(domain, call);
+            return start(context, domain, call);
         case CallKind::shutdown_auto:
             return virDomainShutdown(domain);
         case CallKind::shutdown_agent:
@@ -195,7 +196,7 @@ Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (call.kind == CallKind::abort_block) {
         return {.fault = abort_block_jobs(context, domain)};
     }
-    const auto acted = outcome(ask(domain, call));
+    const auto acted = outcome(ask(context, domain, call));
     if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
         context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
     }

@@ -41,6 +41,10 @@ struct UriContext {
     Outlet outlet;
     /// Since libvirt 11.0 reading a guest's XML waits for whatever job the guest is in.
     std::atomic<bool> xml_waits_for_jobs = false;
+    /// Since some release after 9.0 libvirt takes a saved image that it cannot open with O_DIRECT
+    /// for restored: seen on 11.3, it says that the guest is up, which it is not, and deletes the
+    /// image.
+    std::atomic<bool> loses_unopened_image = true;
     /// A worker has connected: the control thread need not wait out its back-off.
     std::function<void()> answered = [] {};
 };

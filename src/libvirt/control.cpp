@@ -23,6 +23,8 @@ constexpr Duration kLastBackoff = std::chrono::seconds{30};
 constexpr unsigned kMaxAttempts = 3;
 /// The release in which virDomainGetXMLDesc began to wait for jobs: 11.0.0.
 constexpr unsigned long kXmlWaits = 11'000'000;
+/// The last release that was seen to keep an image which it cannot open: 9.0.
+constexpr unsigned long kKeepsUnopenedImage = 9'000'999;
 
 }  // namespace
 
@@ -213,8 +215,9 @@ void Control::look_after_waiting() {
 
 bool Control::list(virConnectPtr connection) {
     unsigned long version = 0;
-    context_->xml_waits_for_jobs =
-        virConnectGetLibVersion(connection, &version) == 0 && version >= kXmlWaits;
+    const bool known = virConnectGetLibVersion(connection, &version) == 0;
+    context_->xml_waits_for_jobs = known && version >= kXmlWaits;
+    context_->loses_unopened_image = !known || version > kKeepsUnopenedImage;
     auto guests = list_guests(*context_, connection);
     if (!guests) {
         lost(guests.error().with_context("listing the guests").message());

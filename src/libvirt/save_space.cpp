@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/save_space.hpp"
 
+#include <linux/magic.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 namespace guestd::libvirt {
@@ -59,6 +62,17 @@ std::optional<Bytes> free_space(const std::filesystem::path& path) {
         }
     }
     return Bytes{static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize};
+}
+
+bool opens_directly(const std::filesystem::path& path) {
+    struct statfs found {};
+    if (statfs(path.c_str(), &found) != 0) {
+        return false;
+    }
+    // Others may, too; but the price of a wrong yes is the image.
+    constexpr std::uint64_t kKnown[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                        NFS_SUPER_MAGIC};
+    return std::ranges::find(kKnown, static_cast<std::uint64_t>(found.f_type)) != std::end(kKnown);
 }
 
 Bytes image_size(Bytes memory, Bytes resident) {

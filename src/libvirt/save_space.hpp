@@ -30,6 +30,9 @@ std::optional<std::filesystem::path> save_folder_of(std::string_view uri);
 /// tells. May block as long as the file system does.
 std::optional<Bytes> free_space(const std::filesystem::path& path);
 
+/// True where open(2) with O_DIRECT is known to work: an image there can be read around the cache.
+bool opens_directly(const std::filesystem::path& path);
+
 /// What an image may need at most: what of its memory (zero = not known) a guest has touched, as
 /// the size of its process shows (zero = not known), and what comes on top.
 Bytes image_size(Bytes memory, Bytes resident);
@@ -44,6 +47,8 @@ public:
 
     /// False: there is always room.
     bool is_limited() const { return folder_.has_value(); }
+    /// False also where nobody knows. May block as long as the file system does.
+    bool opens_directly() const { return folder_ && libvirt::opens_directly(*folder_); }
 
     class Reservation {
     public:

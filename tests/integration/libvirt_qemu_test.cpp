@@ -136,7 +136,6 @@ TEST_F(LibvirtQemu, AGuestThatPanickedIsCrashedAndNotPaused) {
     ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
     EXPECT_TRUE(saw(uuid, Lifecycle::defined));  // which asks for a second look
     EXPECT_EQ(call(uuid, CallKind::probe).observed.value().state, GuestState::crashed);
-    EXPECT_FALSE(saw_already(Lifecycle::suspended));
 }
 
 /// Images on a file system without O_DIRECT, in a mount namespace that ends with the process.
@@ -175,7 +174,9 @@ TEST_F(LibvirtQemuOnRamfs, BypassingTheCacheIsGivenUp) {
             {.id = ++last_, .guest = {UriId{0}, uuid}, .kind = kind, .bypass_cache = true});
         const auto result = returned(last_);
         EXPECT_EQ(result.status, CallStatus::done) << result.message;
+        EXPECT_EQ(result.observed.value().managed_save, kind == CallKind::save);
     }
+    // libvirt 11.3 has to be kept from losing the image.
     EXPECT_TRUE(saw(uuid, Lifecycle::restored));
 }
 

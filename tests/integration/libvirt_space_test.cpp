@@ -79,6 +79,8 @@ TEST(LibvirtSpace, KnowsTheFoldersThatLibvirtHasBuiltIn) {
 
 TEST(LibvirtSpace, AFolderThatIsNotThereYetIsAskedAtItsParent) {
     EXPECT_GT(free_space("/tmp/no/such/folder").value(), Bytes{});
+    EXPECT_FALSE(opens_directly("/proc"));
+    EXPECT_FALSE(opens_directly("/no/such/folder"));
     EXPECT_EQ(free_space("/proc/self/cmdline/x"), std::nullopt);  // no folder at all
 }
 
