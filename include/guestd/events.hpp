@@ -118,6 +118,7 @@ struct SaveProgressed {
     Bytes done;       ///< of `total`, dealt with: written, or found to be empty
     Bytes total;      ///< the guest's memory
     Bytes written{};  ///< to the image so far
+    TimePoint at{};   ///< when it was read; events may be taken in long after
 };
 
 struct RunRequested {

@@ -140,7 +140,12 @@ void conclude_finished(Context& ctx, RunRecord& run, const std::map<Outcome, uns
 }
 
 std::string seconds(Duration time) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + "s";
+    using namespace std::chrono;
+    if (time >= 10s)
+        return std::to_string(duration_cast<std::chrono::seconds>(time).count()) + "s";
+    const auto tenths = duration_cast<milliseconds>(time).count() / 100;
+    const auto rest = tenths % 10;
+    return std::to_string(tenths / 10) + (rest == 0 ? "" : "." + std::to_string(rest)) + "s";
 }
 
 void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::string text,

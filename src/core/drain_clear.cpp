@@ -61,8 +61,6 @@ void DrainRun::on_clearing_returned(Context& ctx, DrainTask& task, const CallRet
         if (event.status != CallStatus::done)
             remark(ctx, record_.id, &task, NoticeKind::remark,
                    "libvirt could not be made to remember it either: " + event.message, true);
-        if (task.policy.busy == Duration::zero())
-            return mount_ladder(ctx, task);
         inspect(ctx, task);
         return rearm(task);
     }

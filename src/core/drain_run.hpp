@@ -106,8 +106,9 @@ private:
         unsigned saving = 0;    ///< saves under way
         unsigned looking = 0;   ///< guests of which is not known yet whether they are busy
         SavePace pace;
-        Bytes queued;                                             ///< memory of the save queue
-        TimePoint no_abort_before{};                              ///< see drain_save.cpp
+        Bytes queued;                   ///< memory of the save queue
+        TimePoint late_since = kNever;  ///< a projection says so, see drain_save.cpp
+        TimePoint judged{};             ///< when it was made
         std::set<std::tuple<int, std::uint64_t, GuestId>> ready;  ///< may begin, in this order
         std::set<SaveKey> save_queue;
     };
@@ -186,6 +187,7 @@ private:
     void count_as_saving(Context& ctx, DrainTask& task, bool on, bool complete = false);
     void request_save(Context& ctx, DrainTask& task);
     void submit_save(Context& ctx, DrainTask& task);
+    static GuestId next_to_save(const Uri& uri, bool short_of_time);
     void fill_saves(Context& ctx, UriId uri);
     void on_progressed(Context& ctx, const SaveProgressed& event);
     void abort_hopeless(Context& ctx, Uri& uri);

@@ -2,9 +2,10 @@
 //
 // Managed saves: who saves when, how many at once, and which one cannot make it.
 //
-// Critical guests first, then the largest; as many as libvirt serves while there is time for all,
-// else as many as keep the disk busy. A save that would miss its time is aborted early, so that the
-// others get the disk and its own guest the rest of its ladder.
+// Critical guests first. While there is time for all: the largest first, as many at once as libvirt
+// serves. Else the smallest first, as many at once as keep the disk busy, so that most make it. A
+// save that would miss its time is aborted early: the others get the disk, and its own guest the
+// rest of its ladder.
 #include <algorithm>
 #include <utility>
 
@@ -21,7 +22,7 @@ constexpr Duration kAdoptedLook = 2s;
 constexpr Duration kTryAgain = 1s;
 /// A projection that is past the end by less is no reason to abort.
 constexpr Duration kSlack = 1s;
-/// After one was aborted, before another is: the disk is theirs now, and statistics lag behind.
+/// So long a projection must have said so before anything is given up for it.
 constexpr Duration kSettleTime = 2s;
 
 }  // namespace
@@ -92,18 +93,27 @@ void DrainRun::submit_save(Context& ctx, DrainTask& task) {
     rearm(task);
 }
 
+/// The largest first, so that all are done soonest; when not all can be done, the smallest, so that
+/// most are. Critical ones before others in either case.
+GuestId DrainRun::next_to_save(const Uri& uri, bool short_of_time) {
+    if (!short_of_time)
+        return std::get<GuestId>(*uri.save_queue.begin());
+    const auto rank = std::get<0>(*uri.save_queue.begin());
+    return std::get<GuestId>(*std::prev(uri.save_queue.lower_bound({rank + 1, 0, GuestId{}})));
+}
+
 void DrainRun::fill_saves(Context& ctx, UriId id) {
     auto& uri = uris_[static_cast<std::size_t>(id)];
     const auto& state = ctx.fleet.uri(id);
     while (uri.looking == 0 && !uri.save_queue.empty() &&
            ctx.calls.long_calls(id) < state.long_calls) {
-        auto& next = tasks_.at(std::get<GuestId>(*uri.save_queue.begin()));
-        auto places = uri.policy.parallel_save;
-        if (places == 0)
-            places = uri.pace.enough(uri.queued, next.ends[next.rung], ctx.now).value_or(0);
+        const auto& first = tasks_.at(std::get<GuestId>(*uri.save_queue.begin()));
+        const auto enough = uri.pace.enough(uri.queued, first.ends[first.rung], ctx.now);
+        const auto limit = uri.policy.parallel_save;
+        const auto places = limit != 0 ? limit : enough.value_or(0);
         if (places != 0 && uri.saving >= places)
             return;
-        submit_save(ctx, next);
+        submit_save(ctx, tasks_.at(next_to_save(uri, enough.has_value())));
     }
 }
 
@@ -117,41 +127,47 @@ void DrainRun::on_progressed(Context& ctx, const SaveProgressed& event) {
     if (!task.counts_as_saving)
         return;
     const auto left = event.total.count - std::min(event.done.count, event.total.count);
-    uri_of(task).pace.progressed(task.id, Bytes{left}, ctx.now);
+    uri_of(task).pace.progressed(task.id, Bytes{left}, event.at);
     abort_hopeless(ctx, uri_of(task));
 }
 
-/// One at a time: the least important first, then the one with most left to write. A save that has
-/// no step behind it goes on to its end: it may make it yet, and there is nothing else to try.
+/// When those under way will not all make it, and that has been so for a while: as many go on as
+/// can make it, the critical ones first, then those with least left; the others are given up. A
+/// save that has no step behind it goes on to its end: it may make it yet, and there is nothing
+/// else to try.
 void DrainRun::abort_hopeless(Context& ctx, Uri& uri) {
-    if (!uri.pace.measured(ctx.now) || ctx.now < uri.no_abort_before)
-        return;
     const auto ends = uri.pace.projection(ctx.now);
-    int important = -1;  // rank of the most important one that is late
-    for (const auto& [id, end] : ends) {
-        const auto& task = tasks_.at(id);
-        if (task.aborting)
-            return;
-        if (end > task.rung_end + (task.rung_end - ctx.now) / 10 + kSlack)
-            important = std::max(important, tier_rank(task.tier));
-    }
-    DrainTask* victim = nullptr;
-    for (const auto& [id, end] : ends) {
-        auto& task = tasks_.at(id);
-        const bool late = end > task.rung_end;
-        if (task.rung + 1 == task.ladder.size() || tier_rank(task.tier) > important ||
-            (!late && tier_rank(task.tier) == important))
-            continue;
-        const auto weight = [&ends](const DrainTask& each) {
-            return std::pair{-tier_rank(each.tier), ends.at(each.id)};
-        };
-        if (victim == nullptr || weight(task) > weight(*victim))
-            victim = &task;
-    }
-    if (victim != nullptr) {
-        uri.no_abort_before = ctx.now + kSettleTime;
-        abort_job(ctx, *victim);
-        rearm(*victim);
+    const bool late =
+        uri.pace.measured(ctx.now) && std::ranges::any_of(ends, [&](const auto& each) {
+            const auto& task = tasks_.at(each.first);
+            return each.second > task.rung_end + (task.rung_end - ctx.now) / 10 + kSlack;
+        });
+    // Whoever has not looked for a while starts anew: guestd itself may have been stopped.
+    const bool gap = ctx.now - std::exchange(uri.judged, ctx.now) > kSettleTime;
+    if (!late || gap)
+        uri.late_since = kNever;
+    if (!late)
+        return;
+    uri.late_since = std::min(uri.late_since, ctx.now);
+    if (ctx.now - uri.late_since < kSettleTime)
+        return;
+    uri.late_since = kNever;
+    std::vector<DrainTask*> tasks;
+    for (const auto& [id, end] : ends)
+        tasks.push_back(&tasks_.at(id));
+    std::ranges::sort(tasks, {}, [&](const DrainTask* task) {
+        return std::pair{-tier_rank(task->tier), ends.at(task->id)};
+    });
+    std::uint64_t kept = 0;
+    for (auto* task : tasks) {
+        const auto left = uri.pace.left(task->id).count;
+        const bool last = task->rung + 1 == task->ladder.size();
+        if (last || ctx.now + uri.pace.time_for(Bytes{kept + left}, ctx.now) <= task->rung_end) {
+            kept += left;
+        } else if (!task->aborting) {
+            abort_job(ctx, *task);
+            rearm(*task);
+        }
     }
 }
 

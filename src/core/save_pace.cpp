@@ -127,6 +127,19 @@ std::map<GuestId, TimePoint> SavePace::projection(TimePoint now) const {
     return ends;
 }
 
+Bytes SavePace::left(const GuestId& guest) const {
+    const auto found = saves_.find(guest);
+    return found == saves_.end() || found->second.over ? Bytes{} : Bytes{found->second.left()};
+}
+
+Duration SavePace::time_for(Bytes bytes, TimePoint now) const {
+    const double all = rate(now);
+    if (all <= 0)
+        return Duration::max() / 2;  // a time can still be added to it
+    return std::chrono::duration_cast<Duration>(
+        std::chrono::duration<double>(static_cast<double>(bytes.count) / all));
+}
+
 std::optional<unsigned> SavePace::enough(Bytes queued, TimePoint limit, TimePoint now) const {
     const double all = rate(now);
     if (all <= 0 || limit == kNever)

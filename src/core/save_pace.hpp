@@ -38,6 +38,10 @@ public:
     bool measured(TimePoint now) const;
     /// When each would be done, if they share the disk evenly. Empty without a rate.
     std::map<GuestId, TimePoint> projection(TimePoint now) const;
+    /// What a save has still to go through.
+    Bytes left(const GuestId& guest) const;
+    /// That the disk needs for so much; as good as for ever without a rate.
+    Duration time_for(Bytes bytes, TimePoint now) const;
     /// How many saves at once keep the disk busy. More of them only make all of them late: while
     /// there is time for everything (`queued` bytes and what is under way, until `limit`), or
     /// nothing is known, that does not matter, and there is no such number.

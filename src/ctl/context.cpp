@@ -3,69 +3,15 @@
 
 #include <fmt/chrono.h>
 
-#include <cctype>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
 #include <limits>
 
+#include "config/span.hpp"
 #include "render/units.hpp"
 
 namespace guestd::ctl {
-namespace {
-
-struct Unit {
-    std::string_view word;
-    Duration span;
-};
-
-using namespace std::chrono_literals;
-constexpr std::array kUnits = {
-    Unit{"us", 1us},       Unit{"ms", 1ms},     Unit{"s", 1s},    Unit{"sec", 1s},
-    Unit{"second", 1s},    Unit{"min", 1min},   Unit{"m", 1min},  Unit{"minute", 1min},
-    Unit{"minutes", 1min}, Unit{"seconds", 1s}, Unit{"h", 1h},    Unit{"hour", 1h},
-    Unit{"hours", 1h},     Unit{"d", 24h},      Unit{"day", 24h}, Unit{"days", 24h},
-    Unit{"", 1s},
-};
-/// Longer than any drain; keeps the sum far from overflowing.
-constexpr Duration kLongestSpan = 24h * 365;
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-    return c >= 'a' && c <= 'z';
-}
-
-/// Takes one "5min" off the front; nothing when there is none.
-std::optional<Duration> take_span(std::string_view& text) {
-    std::size_t digits = 0;
-    std::uint64_t amount = 0;
-    for (; digits < text.size() && is_digit(text[digits]); ++digits) {
-        amount = amount * 10 + static_cast<std::uint64_t>(text[digits] - '0');
-        if (amount > static_cast<std::uint64_t>(kLongestSpan.count()))
-            return std::nullopt;
-    }
-    if (digits == 0)
-        return std::nullopt;
-    text.remove_prefix(digits);
-    while (!text.empty() && text[0] == ' ')
-        text.remove_prefix(1);
-    std::size_t letters = 0;
-    while (letters < text.size() && is_letter(text[letters]))
-        ++letters;
-    for (const auto& unit : kUnits) {
-        if (unit.word != text.substr(0, letters))
-            continue;
-        if (static_cast<Duration::rep>(amount) > kLongestSpan / unit.span)
-            return std::nullopt;
-        text.remove_prefix(letters);
-        return unit.span * static_cast<Duration::rep>(amount);
-    }
-    return std::nullopt;
-}
-
-}  // namespace
 
 std::string text_of(const Json& object, const char* key) {
     const auto at = object.find(key);
@@ -117,19 +63,12 @@ void print(const std::string& text) {
 }
 
 Duration parse_span(const std::string& text) {
-    std::string_view rest = text;
-    Duration sum{};
-    while (!rest.empty()) {
-        const auto part = take_span(rest);
-        if (!part)
-            throw Stop{kExitUsage, "'" + text + "' is not a time span such as 90s or 1h 30min"};
-        sum += *part;
-        while (!rest.empty() && rest[0] == ' ')
-            rest.remove_prefix(1);
-    }
-    if (sum <= Duration::zero() || sum > kLongestSpan)
-        throw Stop{kExitUsage, "'" + text + "' is not a time span such as 90s or 1h 30min"};
-    return sum;
+    const auto span = config::parse_span(text);
+    if (!span)
+        throw Stop{kExitUsage, "'" + text + "': " + span.error()};
+    if (*span <= Duration::zero())
+        throw Stop{kExitUsage, "'" + text + "' is no time at all"};
+    return *span;
 }
 
 }  // namespace guestd::ctl

@@ -9,6 +9,8 @@ namespace {
 /// Enough to overlap the round trips of short calls; libvirtd's prio_workers default to 5.
 constexpr unsigned kShortWorkers = 3;
 
+/// libvirt takes a fifth of a second to end a guest; a host whose time is over has many.
+constexpr unsigned kLastWorkers = 8;
 /// libvirtd's max_workers is 20 unless configured otherwise: one is left for others, and two for
 /// aborts.
 constexpr unsigned kOrdinary = 17;
@@ -71,8 +73,8 @@ CallPools::CallPools(const std::shared_ptr<UriContext>& context, unsigned long_c
                              .slow_after = slow_after});
     abort_ =
         make("virt-abort", {.workers = kAborts, .stuck = kStuckAborts, .slow_after = slow_after});
-    last_ = make("virt-last",
-                 {.workers = kShortWorkers, .stuck = kStuckLast, .slow_after = slow_after});
+    last_ =
+        make("virt-last", {.workers = kLastWorkers, .stuck = kStuckLast, .slow_after = slow_after});
 }
 
 CallPool& CallPools::pool_for(CallKind kind) {

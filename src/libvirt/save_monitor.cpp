@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/save_monitor.hpp"
 
+#include <ctime>
+
 #include "libvirt/jobs.hpp"
 
 namespace guestd::libvirt {
+
+namespace {
+
+/// CLOCK_BOOTTIME, which all times of guestd are on.
+TimePoint boot_time() {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return TimePoint{std::chrono::seconds{now.tv_sec} +
+                     std::chrono::duration_cast<Duration>(std::chrono::nanoseconds{now.tv_nsec})};
+}
+
+}  // namespace
 
 void SaveMonitor::watch(const Uuid& uuid) {
     add(uuid, false);
@@ -62,12 +76,14 @@ void SaveMonitor::read(Connection& connection, const Uuid& uuid, bool adopted) {
     }
     const DomainPtr domain{virDomainLookupByUUID(*handle, uuid.raw().data())};
     const auto progress = domain ? save_progress(domain.get()) : std::nullopt;
+    const auto taken = boot_time();
     if (progress) {
         context_->space->wrote(uuid, progress->written);
         context_->outlet.post(SaveProgressed{.guest = {context_->id, uuid},
                                              .done = progress->done,
                                              .total = progress->total,
-                                             .written = progress->written});
+                                             .written = progress->written,
+                                             .at = taken});
     } else if (adopted) {
         unwatch(uuid);
     }

@@ -297,8 +297,11 @@ void World::tell_progress(const GuestId& id, const Handle& save) {
     const auto done = uri(id).disk.progress(id);
     if (!frozen(uri(id)))
         deliver(id.uri, uri(id).model.latency,
-                SaveProgressed{
-                    .guest = id, .done = done, .total = target.model.memory, .written = done});
+                SaveProgressed{.guest = id,
+                               .done = done,
+                               .total = target.model.memory,
+                               .written = done,
+                               .at = clock_.now()});
     clock_.schedule_in(kProgressInterval, [this, id, save] { tell_progress(id, save); });
 }
 
