@@ -126,6 +126,36 @@ TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
     EXPECT_FALSE(agent.connected);
 }
 
+/// By autostart-once or by metadata, as this libvirt has it.
+TEST_F(LibvirtQemu, AMarkIsMadeFoundAndTakenAway) {
+    const auto off = define("off", 16);
+    const auto on = define("on", 16);
+    connect();
+    ASSERT_EQ(call(on, CallKind::start).status, CallStatus::done);
+    for (const auto& uuid : {off, on}) {
+        const auto marked = call(uuid, CallKind::remember);
+        EXPECT_EQ(marked.status, CallStatus::done) << marked.message;
+        const auto seen = call(uuid, CallKind::probe).observed.value();
+        EXPECT_TRUE(seen.remembered);
+        EXPECT_EQ(is_active(seen.state), uuid == on);
+    }
+    EventInbox inbox;
+    LibvirtHypervisor late{{.uris = {daemon_.uri()}}, inbox.sink()};
+    late.start();
+    const auto listing = inbox.take<InventoryListed>().value();
+    for (const auto& guest : listing.guests) {
+        EXPECT_EQ(guest.remembered, guest.uuid == off) << to_string(guest.state);
+    }
+    const auto left_over = inbox.take<GuestChanged>().value();
+    EXPECT_EQ(left_over.guest.uuid, on);
+    EXPECT_EQ(left_over.what, Lifecycle::defined);
+    for (const auto& uuid : {off, on}) {
+        const auto taken = call(uuid, CallKind::forget);
+        EXPECT_EQ(taken.status, CallStatus::done) << taken.message;
+        EXPECT_FALSE(call(uuid, CallKind::probe).observed.value().remembered);
+    }
+}
+
 TEST_F(LibvirtQemu, AGuestThatPanickedIsCrashedAndNotPaused) {
     // mov dx, 0x505; mov al, 1; out dx, al; hlt: all that a pvpanic device asks for.
     const std::string code{"\xBA\x05\x05\xB0\x01\xEE\xF4\xEB\xFD", 9};
