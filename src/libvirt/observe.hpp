@@ -32,8 +32,8 @@ std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain)
 std::string read_metadata(const UriContext& context, virDomainPtr domain);
 
 enum class Depth {
-    least,       ///< what libvirtd's priority workers tell: it must get through when nothing else does
-    state,       ///< state and flags; the rest as last read, if it has been
+    least,  ///< what libvirtd's priority workers tell: it must get through when nothing else does
+    state,  ///< state and flags; the rest as last read, if it has been
     definition,  ///< everything
 };
 
