@@ -162,25 +162,28 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
         rest(ctx, task, kUnknownRetry, "the result of its start is unknown");
         return;
     }
+    const std::string why =
+        event.message.empty() ? std::string{"libvirt says that it was started, but it does not run"}
+                              : event.message;
     const auto& uri = ctx.uri_text(task.id.uri);
     if (const auto* entry = ctx.resume.find(uri, task.id.uuid); entry != nullptr) {
         auto failed = *entry;
-        failed.last_error = event.message;
+        failed.last_error = why;
         ctx.resume.put(ctx.out, failed);
     }
     if (event.status == CallStatus::busy) {
         rest(ctx, task, task.policy.retry.max_backoff, "its disk lock is held elsewhere");
-        return remark(ctx, record_.id, &task, NoticeKind::guest_held,
-                      "held elsewhere: " + event.message, true);
+        return remark(ctx, record_.id, &task, NoticeKind::guest_held, "held elsewhere: " + why,
+                      true);
     }
     if (event.observed && event.observed->state == GuestState::absent)
         return finish(ctx, task, Outcome::gone, "libvirt does not know this guest any more");
     if (++task.failures >= task.policy.retry.attempts)
-        return finish(ctx, task, Outcome::failed, event.message);
+        return finish(ctx, task, Outcome::failed, why);
     rest(ctx, task, backoff(task.policy.retry, task.failures, task.id.uuid), "its next try");
     remark(ctx, record_.id, &task, NoticeKind::guest_retrying,
            "try " + std::to_string(task.failures) + " of " +
-               std::to_string(task.policy.retry.attempts) + ": " + event.message,
+               std::to_string(task.policy.retry.attempts) + ": " + why,
            true);
 }
 

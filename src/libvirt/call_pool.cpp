@@ -85,24 +85,20 @@ bool CallPool::may_hire() const {
             workers_.begin(), workers_.end(),
             [&](const auto& worker) { return worker->call && worker->since < threshold; }));
     }
-    if (limits_.ordinary && !workers_.empty() && context_->ordinary >= *limits_.ordinary) {
-        return false;
-    }
     return workers_.size() - slow < limits_.workers &&
            workers_.size() + given_up_ < limits_.workers + limits_.stuck;
 }
 
 void CallPool::hire() {
-    while (!stopping_ && queue_.size() > idle_ && may_hire()) {
+    while (!stopping_ && queue_.size() > idle_ && may_hire() && take_place()) {
         const auto worker = std::make_shared<Worker>(context_->uri);
         workers_.push_back(worker);
         ++idle_;
-        count_ordinary(+1);
         if (!context_->threads->spawn(
                 name_, [self = shared_from_this(), worker] { self->work(worker); })) {
             workers_.pop_back();
             --idle_;
-            count_ordinary(-1);
+            free_place();
             if (workers_.empty()) {
                 fail_waiting("the system gives no more threads");
             }
@@ -111,9 +107,20 @@ void CallPool::hire() {
     }
 }
 
-void CallPool::count_ordinary(int change) {
+bool CallPool::take_place() {
+    if (!limits_.ordinary) {
+        return true;
+    }
+    if (context_->ordinary.fetch_add(1) < *limits_.ordinary || workers_.empty()) {
+        return true;
+    }
+    --context_->ordinary;
+    return false;
+}
+
+void CallPool::free_place() {
     if (limits_.ordinary) {
-        context_->ordinary += static_cast<unsigned>(change);
+        --context_->ordinary;
     }
 }
 
@@ -142,7 +149,7 @@ void CallPool::work(const WorkerPtr& worker) {
     }
     // A call to libvirtd, which may hang: outside the lock, and nobody waits for it.
     worker->connection.close();
-    count_ordinary(-1);
+    free_place();
 }
 
 bool CallPool::take(const WorkerPtr& worker, Call& call) {

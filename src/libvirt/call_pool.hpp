@@ -74,7 +74,8 @@ private:
     bool is_wanted(const WorkerPtr& worker) const;
     void hire();
     bool may_hire() const;
-    void count_ordinary(int change);
+    bool take_place();
+    void free_place();
     void fail_call(const Call& call, const std::string& reason);
     void fail_waiting(const std::string& reason);
 
