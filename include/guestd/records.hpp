@@ -86,8 +86,8 @@ struct Restored {
     std::optional<RunRecord> unfinished;  ///< newest run still `active`, of any boot
     std::vector<RunGuestRecord> unfinished_guests;
     RunId last_run = 0;
-    bool boot_run_done = false;             ///< this boot id has had its boot run (finished or not)
-    bool new_boot = false;  ///< user space has been started since, whatever the boot id says
+    bool boot_run_done = false;  ///< this boot id has had its boot run (finished or not)
+    bool new_boot = false;       ///< user space has been started since, whatever the boot id says
     std::map<std::string, double> learned;  ///< see StoreLearned
     std::vector<std::string> known_uris;    ///< that have answered in this boot
 };

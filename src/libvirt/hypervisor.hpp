@@ -4,8 +4,9 @@
 /// The way to libvirt: the facade over everything in this folder.
 ///
 /// Per URI: one control connection (events, listings), workers for calls (call_pools.hpp), and one
-/// reader of save progress; all but the first come with the work. No thread is ever joined, so a frozen libvirtd cannot keep the process from
-/// exiting; memory that such a thread still uses is leaked on purpose.
+/// reader of save progress; all but the first come with the work. No thread is ever joined, so a
+/// frozen libvirtd cannot keep the process from exiting; memory that such a thread still uses is
+/// leaked on purpose.
 
 #include <functional>
 #include <memory>
