@@ -73,9 +73,8 @@ struct Call {
     CallId id = 0;
     GuestId guest;
     CallKind kind = CallKind::probe;
-    bool bypass_cache = false;   ///< start, save
-    unsigned save_channels = 0;  ///< save: streams to its image at once; 0 = as libvirt is set
-    bool force_boot = false;     ///< start: ignore (drop) a managed save image
+    bool bypass_cache = false;  ///< start, save
+    bool force_boot = false;    ///< start: ignore (drop) a managed save image
     /// save: the state that a later start returns to; empty = the state it is in now
     std::optional<GuestState> save_as;
     std::string target;  ///< migrate: the destination's URI

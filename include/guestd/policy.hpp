@@ -107,7 +107,6 @@ struct StopPolicy {
                    Step{StepKind::save, ShutdownMode::automatic, kDefaultSaveTime, {}},
                    Step{StepKind::destroy, ShutdownMode::automatic, kDefaultDestroyTime, {}}};
     bool pause_before_save = false;
-    unsigned save_channels = 0;  ///< streams to one image at once; 0 = as libvirt is set
     bool bypass_cache = false;
     Duration resend = 10s;  ///< 0 = never; a booting OS misses an ACPI button press
     TransientRule transient = TransientRule::shutdown;

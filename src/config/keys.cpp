@@ -190,10 +190,6 @@ std::vector<Key> shutdown_keys() {
                                                 "Hard end of a drain, per URI."),
         key<Boolean, Stop<&StopPolicy::bypass_cache>>("shutdown.bypass_cache", guest, kAny,
                                                       "Save without the host's page cache."),
-        key<Whole<unsigned>, Stop<&StopPolicy::save_channels>>(
-            "shutdown.save_channels", guest, {0, 64},
-            "Streams to one image at once (libvirt 11.2, then in its sparse format; else no "
-            "effect); 0 = as libvirt is set."),
         key<Choice<TransientRule>, Stop<&StopPolicy::transient>>(
             "shutdown.transient", guest, kAny,
             "Transient guests, which can be neither saved nor brought back."),

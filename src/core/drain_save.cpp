@@ -86,10 +86,7 @@ void DrainRun::submit_save(Context& ctx, DrainTask& task) {
     task.next_request = kNever;
     task.rung_end = task.phase_deadline =
         std::min(ctx.now + task.current().time, task.ends[task.rung]);
-    Call call{.guest = task.id,
-              .kind = CallKind::save,
-              .bypass_cache = task.policy.bypass_cache,
-              .save_channels = task.policy.save_channels};
+    Call call{.guest = task.id, .kind = CallKind::save, .bypass_cache = task.policy.bypass_cache};
     if (const auto* guest = ctx.fleet.find(task.id); guest != nullptr && guest->paused_by_us)
         call.save_as = GuestState::running;
     task.call = ctx.calls.submit(ctx.out, std::move(call), ctx.now);

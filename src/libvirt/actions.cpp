@@ -83,42 +83,6 @@ Bytes size_of_image(const UriContext& context, virDomainPtr domain, const Uuid& 
     return image_size(known ? known->memory : Bytes{}, resident);
 }
 
-#if LIBVIR_CHECK_VERSION(11, 2, 0)
-/// One image through several streams, for a large guest on a fast disk. -1: last_fault().
-int save_by_channels(virDomainPtr domain, unsigned channels, unsigned flags) {
-    virTypedParameterPtr params = nullptr;
-    int count = 0;
-    int room = 0;
-    int result = -1;
-    if (virTypedParamsAddString(&params, &count, &room, VIR_DOMAIN_SAVE_PARAM_IMAGE_FORMAT,
-                                "sparse") == 0 &&
-        virTypedParamsAddInt(&params, &count, &room, VIR_DOMAIN_SAVE_PARAM_PARALLEL_CHANNELS,
-                             static_cast<int>(channels)) == 0) {
-        // Without a file name it is a managed save.
-        result = virDomainSaveParams(domain, params, count, flags);
-    }
-    virTypedParamsFree(params, count);
-    return result;
-}
-#else
-int save_by_channels(virDomainPtr, unsigned, unsigned) {
-    return -1;
-}
-#endif
-
-constexpr bool kHasChannels = LIBVIR_CHECK_VERSION(11, 2, 0);
-
-/// Falls back where the driver, or its QEMU, has no channels: the guest must be saved.
-int managed_save(virDomainPtr domain, unsigned channels, unsigned flags) {
-    if (kHasChannels && channels > 0) {
-        const int result = save_by_channels(domain, channels, flags);
-        if (result >= 0 || !is_unsupported(last_fault())) {
-            return result;
-        }
-    }
-    return virDomainManagedSave(domain, flags);
-}
-
 Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
     SaveSpace::ReservationPtr room;
     if (context.space->is_limited()) {
@@ -135,11 +99,11 @@ Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
         as = *call.save_as == GuestState::paused ? VIR_DOMAIN_SAVE_PAUSED + 0U
                                                  : VIR_DOMAIN_SAVE_RUNNING + 0U;
     }
-    const auto to_image = [&](unsigned flags) {
-        return managed_save(domain, call.save_channels, flags);
+    const auto managed_save = [domain](unsigned flags) {
+        return virDomainManagedSave(domain, flags);
     };
     auto acted = outcome(with_flags({cache | as, as, 0}, [&](unsigned flags) {
-        return with_bypass(VIR_DOMAIN_SAVE_BYPASS_CACHE, flags, to_image);
+        return with_bypass(VIR_DOMAIN_SAVE_BYPASS_CACHE, flags, managed_save);
     }));
     if (!acted.fault) {
         acted.bytes = saved_bytes(domain);
