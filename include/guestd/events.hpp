@@ -115,10 +115,11 @@ struct CallReturned {
 /// Progress of a save, from job statistics; at most one per guest and second.
 struct SaveProgressed {
     GuestId guest;
-    Bytes done;       ///< of `total`, dealt with: written, or found to be empty
-    Bytes total;      ///< the guest's memory
-    Bytes written{};  ///< to the image so far
-    TimePoint at{};   ///< when it was read; events may be taken in long after
+    Bytes done;        ///< of `total`, dealt with: written, or found to be empty
+    Bytes total;       ///< the guest's memory
+    Bytes written{};   ///< to the image so far
+    Bytes expected{};  ///< of the image at most: what the guest has touched; 0 = unknown
+    TimePoint at{};    ///< when it was read; events may be taken in long after
 };
 
 struct RunRequested {

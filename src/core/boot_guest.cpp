@@ -206,6 +206,12 @@ void BootRun::watch(Context& ctx, BootTask& task) {
         task.phase_deadline = ctx.now + kWatchTime;
         return agenda_.set(task.id, task.phase_deadline);
     }
+    const auto* guest = ctx.fleet.find(task.id);
+    if (ctx.calls.modifying(task.id) || (guest != nullptr && guest->info.saving)) {
+        task.phase_deadline = ctx.now + kWatchTime;  // a save that outlived its abort, say
+        look(ctx, task);
+        return agenda_.set(task.id, task.phase_deadline);
+    }
     ctx.resume.drop(ctx.out, ctx.uri_text(task.id.uri), task.id.uuid);
     finish(ctx, task, Outcome::already_running, "it did not go down");
 }

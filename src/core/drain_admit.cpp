@@ -157,7 +157,7 @@ void DrainRun::add_late(Context& ctx, UriId uri) {
         return;
     if (!store_silent_) {
         late.id = ctx.next_store();
-        intents_.emplace(late.id, ctx.now + kIntentTime);
+        intents_.emplace(late.id, ctx.now + intent_time(ctx));
         for (const auto& id : unlisted) {
             auto& task = tasks_.at(id);
             task.intent = late.id;

@@ -25,9 +25,10 @@ bool DrainRun::needs_clearing(const Context& ctx, const DrainTask& task) const {
     if (guest == nullptr || !ctx.fleet.uri(task.id.uri).listed ||
         task.ladder.front().kind == RungKind::leave || task.deadline - ctx.now < kShortOfTime)
         return false;
-    const bool inspect = task.policy.busy > Duration::zero() &&
-                         guest->info.state == GuestState::running && !guest->info.saving &&
-                         !ctx.calls.find(task.id, CallKind::save);
+    const bool inspect =
+        task.policy.busy > Duration::zero() &&
+        (guest->info.state == GuestState::running || guest->info.state == GuestState::paused) &&
+        !guest->info.saving && !ctx.calls.find(task.id, CallKind::save);
     return inspect || (list_lost_ && task.persistent);
 }
 
@@ -100,7 +101,8 @@ void DrainRun::on_clearing_returned(Context& ctx, DrainTask& task, const CallRet
 
 void DrainRun::on_clearing_time(Context& ctx, DrainTask& task) {
     if (ctx.now >= task.rung_end) {
-        task.call = 0;  // if it ever returns, nobody waits for it
+        if (task.call != 0)
+            ctx.calls.abandon(ctx.out, std::exchange(task.call, 0));
         if (task.job == GuestJob::none)
             return mount_ladder(ctx, task);
         if (task.aborting) {

@@ -11,6 +11,8 @@ namespace {
 
 /// Between tries of what libvirt's absence or a missing answer has held up: no hot loop.
 constexpr Duration kTryAgain = 1s;
+/// Resuming returns at once when it works at all.
+constexpr Duration kWakeTime = 10s;
 /// How long a reading may take that confirms what an event told; then the event is believed.
 constexpr Duration kConfirmTime = 5s;
 
@@ -78,6 +80,12 @@ void DrainRun::mount_ladder(Context& ctx, DrainTask& task) {
             task.call = under_way.value_or(0);
         }
     }
+    // One that we have frozen for a save which is not its first step any more cannot obey.
+    const auto first = task.ladder[task.rung].kind;
+    if (const auto* guest = ctx.fleet.find(task.id);
+        guest != nullptr && guest->paused_by_us && first != RungKind::save &&
+        first != RungKind::destroy && first != RungKind::leave)
+        task.ladder.insert(task.ladder.begin(), Rung{.kind = RungKind::resume, .time = kWakeTime});
     ctx.calls.abandon_modifying(ctx.out, task.id, task.call);
     if (task.ladder[task.rung].kind == RungKind::save &&
         std::exchange(task.counts_as_shutting, false))

@@ -64,8 +64,16 @@ void DrainRun::begin(Context& ctx) {
         return;
     }
     intent_ = intent.id;
-    intents_.emplace(intent_, ctx.now + kIntentTime);
+    intents_.emplace(intent_, ctx.now + intent_time(ctx));
     ctx.out.emplace_back(std::move(intent));
+}
+
+/// A quarter of what there is at most, when that is little: the guests need the rest.
+Duration DrainRun::intent_time(const Context& ctx) const {
+    auto soonest = record_.deadline;
+    for (const auto& uri : uris_)
+        soonest = std::min(soonest, uri.deadline);
+    return std::min(Duration{kIntentTime}, std::max(soonest - ctx.now, Duration::zero()) / 4);
 }
 
 void DrainRun::on_listed(Context& ctx, UriId uri) {
@@ -212,9 +220,6 @@ void DrainRun::cancel(Context& ctx) {
             continue;
         if (task.counts_as_saving || (task.on(RungKind::migrate) && task.call != 0))
             ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::abort_job}, ctx.now);
-        if (const auto* guest = ctx.fleet.find(id);
-            guest != nullptr && guest->paused_by_us && !task.counts_as_saving)
-            ctx.calls.submit(ctx.out, Call{.guest = id, .kind = CallKind::resume}, ctx.now);
         finish(ctx, task, Outcome::skipped, "the run was cancelled");
     }
     for (auto row : recorded_) {
@@ -247,13 +252,19 @@ std::map<GuestId, std::string> DrainRun::touched(const Context& ctx) const {
             uri && row.outcome != Outcome::left_running && row.outcome != Outcome::skipped)
             guests.emplace(GuestId{*uri, row.uuid}, row.name);
     for (const auto& [id, task] : tasks_)
-        if (task.begun && (task.gone || !task.over() || task.outcome == Outcome::failed))
+        if (task.begun && (task.gone || !task.over() || task.outcome == Outcome::failed ||
+                           (task.outcome == Outcome::left_running && task.rung > 0)))
             guests.emplace(id, task.name);
     return guests;
 }
 
 void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::string cause) {
+    const bool saving = task.counts_as_saving;
     leave_queues(ctx, task, outcome == Outcome::saved);
+    // Frozen for a save that was not made: not for ever. A save that is aborted resumes it itself.
+    if (const auto* guest = ctx.fleet.find(task.id);
+        guest != nullptr && guest->paused_by_us && !saving && is_active(guest->info.state))
+        ctx.calls.submit(ctx.out, Call{.guest = task.id, .kind = CallKind::resume}, ctx.now);
     conclude(ctx, record_.id, task, outcome, std::move(cause));
     agenda_.clear(task.id);
     --pending_;
@@ -269,8 +280,8 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     }
     // Left alone while the host stays up: it never went down, so there is nothing to bring back.
     // One that was asked may still go down.
-    const bool untouched =
-        outcome == Outcome::left_running || (outcome == Outcome::skipped && !task.begun);
+    const bool untouched = (outcome == Outcome::left_running && task.rung == 0) ||
+                           (outcome == Outcome::skipped && !task.begun);
     if (!host_goes_down(record_.trigger) && untouched && is_active(ctx.fleet.state(task.id)))
         ctx.resume.drop(ctx.out, uri, task.id.uuid);
     for (const auto& id : task.releases) {

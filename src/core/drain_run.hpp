@@ -119,6 +119,7 @@ private:
 
     // drain_run.cpp: the run
     void set_up_uris(Context& ctx);
+    Duration intent_time(const Context& ctx) const;
     void on_listed(Context& ctx, UriId uri);
     void on_changed(Context& ctx, const GuestChanged& event);
     void on_returned_to(Context& ctx, const CallReturned& event);

@@ -46,7 +46,7 @@ void DrainRun::count_as_saving(Context& ctx, DrainTask& task, bool on, bool comp
     auto& uri = uri_of(task);
     uri.saving = on ? uri.saving + 1 : uri.saving - 1;
     if (on)
-        uri.pace.began(task.id, task.memory, ctx.now);
+        uri.pace.began(task.id, task.memory, ctx.now, task.adopted);
     else
         uri.pace.ended(task.id, complete, ctx.now);
 }
@@ -124,9 +124,13 @@ void DrainRun::on_progressed(Context& ctx, const SaveProgressed& event) {
     auto& task = found->second;
     task.done = event.done;
     task.total = event.total;
-    if (!task.counts_as_saving)
-        return;
-    const auto left = event.total.count - std::min(event.done.count, event.total.count);
+    if (!task.counts_as_saving || event.total.count == 0)
+        return;  // QEMU has not counted its memory yet
+    auto left = event.total.count - std::min(event.done.count, event.total.count);
+    // Memory that was never touched takes no time.
+    if (event.expected.count > 0)
+        left = std::min(left,
+                        event.expected.count - std::min(event.written.count, event.expected.count));
     uri_of(task).pace.progressed(task.id, Bytes{left}, event.at);
     abort_hopeless(ctx, uri_of(task));
 }

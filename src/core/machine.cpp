@@ -160,8 +160,11 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
 }
 
 void Machine::Impl::settle_entry(Context& ctx, const GuestId& id) {
-    if (!boot_ || !boot_->minds(id))
-        resume_.drop(ctx.out, ctx.uri_text(id.uri), id.uuid);
+    if (boot_ && boot_->minds(id))
+        return;
+    resume_.drop(ctx.out, ctx.uri_text(id.uri), id.uuid);
+    if (const auto* guest = fleet_.find(id); guest != nullptr && guest->info.remembered)
+        calls_.submit(ctx.out, Call{.guest = id, .kind = CallKind::forget}, ctx.now);
 }
 
 void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {

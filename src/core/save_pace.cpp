@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace guestd::core {
 namespace {
@@ -47,15 +48,14 @@ double left_at(const Samples& samples, TimePoint at) {
 
 }  // namespace
 
-void SavePace::began(const GuestId& guest, Bytes memory, TimePoint now) {
-    if (!first_)
-        first_ = now;
+void SavePace::began(const GuestId& guest, Bytes memory, TimePoint now, bool joined) {
     if (active_++ == 0)
         busy_since_ = now;
     std::erase_if(saves_, [&](const auto& entry) {
         return entry.second.over && entry.second.seen() < now - kKept;
     });
-    saves_[guest] = Save{.memory = memory.count, .begun = now, .samples = {{now, memory.count}}};
+    saves_[guest] = Save{
+        .memory = memory.count, .begun = now, .samples = {{now, memory.count}}, .joined = joined};
 }
 
 void SavePace::progressed(const GuestId& guest, Bytes left, TimePoint now) {
@@ -63,6 +63,10 @@ void SavePace::progressed(const GuestId& guest, Bytes left, TimePoint now) {
     if (found == saves_.end() || found->second.over || now - found->second.seen() < kShortestStep)
         return;
     auto& save = found->second;
+    if (std::exchange(save.joined, false)) {
+        save.samples = {{now, left.count}};
+        return;
+    }
     const auto step = save.left() - std::min(save.left(), left.count);
     stream_ = std::max(stream_, static_cast<double>(step) / seconds(now - save.seen()));
     save.samples.push_back({now, save.left() - step});
@@ -74,14 +78,14 @@ void SavePace::ended(const GuestId& guest, bool complete, TimePoint now) {
     const auto found = saves_.find(guest);
     if (found == saves_.end() || found->second.over)
         return;
-    --active_;
+    if (--active_ == 0)
+        busy_ += now - busy_since_;
     auto& save = found->second;
     save.over = true;
     save.samples.push_back({now, complete ? 0 : save.left()});
     if (!complete)
         return;
     complete_ += save.memory;
-    last_ = now;
 }
 
 std::optional<double> SavePace::measured_rate(TimePoint now) const {
@@ -150,14 +154,15 @@ std::optional<unsigned> SavePace::enough(Bytes queued, TimePoint limit, TimePoin
     if (left / all <= seconds(limit - now) * kComfort)
         return std::nullopt;
     const double stream = std::max(stream_, learned_.stream);
+    // Never one alone: that would show what one feeds, for ever.
     return stream <= 0 ? kUnknownStreams
-                       : std::max(1U, static_cast<unsigned>(std::ceil(all / stream)));
+                       : std::max(kUnknownStreams, static_cast<unsigned>(std::ceil(all / stream)));
 }
 
 std::optional<SavePace::Learned> SavePace::learned() const {
-    if (!first_ || complete_ == 0 || last_ <= *first_)
+    if (complete_ == 0 || busy_ <= Duration::zero())
         return std::nullopt;
-    return Learned{static_cast<double>(complete_) / seconds(last_ - *first_), stream_};
+    return Learned{static_cast<double>(complete_) / seconds(busy_), stream_};
 }
 
 }  // namespace guestd::core

@@ -27,7 +27,8 @@ public:
     };
 
     void know(Learned learned) { learned_ = learned; }
-    void began(const GuestId& guest, Bytes memory, TimePoint now);
+    /// `joined`: it has been under way for some time already.
+    void began(const GuestId& guest, Bytes memory, TimePoint now, bool joined = false);
     void progressed(const GuestId& guest, Bytes left, TimePoint now);
     /// The image is complete (or not: aborted, failed).
     void ended(const GuestId& guest, bool complete, TimePoint now);
@@ -59,6 +60,7 @@ private:
         TimePoint begun{};
         std::deque<Sample> samples;  ///< of the last seconds
         bool over = false;
+        bool joined = false;  ///< its first statistics tell where it is
         std::uint64_t left() const { return samples.back().left; }
         TimePoint seen() const { return samples.back().at; }
     };
@@ -69,9 +71,8 @@ private:
     std::map<GuestId, Save> saves_;  ///< with those that ended not long ago
     TimePoint busy_since_{};         ///< there have been saves without a gap
     unsigned active_ = 0;
-    std::optional<TimePoint> first_;  ///< begin of the first save
-    TimePoint last_{};                ///< end of the last complete one
-    std::uint64_t complete_ = 0;      ///< memory of the complete ones
+    Duration busy_{};             ///< with at least one save under way
+    std::uint64_t complete_ = 0;  ///< memory of the complete ones
     double stream_ = 0;
 };
 

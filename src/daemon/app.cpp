@@ -222,7 +222,8 @@ void App::after_step() {
         if (!drain_is_stored())
             return;
         const auto last = machine_->last_run();
-        marks_.set(Marks::kDrained);
+        if (host_goes_down_)
+            marks_.set(Marks::kDrained);
         const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
         return leave(last && !last->clean ? unclean : kExitOk);
     }

@@ -83,6 +83,14 @@ Bytes size_of_image(const UriContext& context, virDomainPtr domain, const Uuid& 
     return image_size(known ? known->memory : Bytes{}, resident);
 }
 
+/// libvirt 11.3 leaves the file of a save that was aborted. A guest that runs and is not being
+/// saved has no image that is worth anything.
+void discard_partial_image(virDomainPtr domain) {
+    if (virDomainIsActive(domain) == 1 && !save_progress(domain)) {
+        virDomainManagedSaveRemove(domain, 0);
+    }
+}
+
 Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
     SaveSpace::ReservationPtr room;
     if (context.space->is_limited()) {
@@ -107,6 +115,8 @@ Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
     }));
     if (!acted.fault) {
         acted.bytes = saved_bytes(domain);
+    } else {
+        discard_partial_image(domain);
     }
     return acted;
 }

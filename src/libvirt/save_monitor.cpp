@@ -83,6 +83,7 @@ void SaveMonitor::read(Connection& connection, const Uuid& uuid, bool adopted) {
                                              .done = progress->done,
                                              .total = progress->total,
                                              .written = progress->written,
+                                             .expected = context_->space->expected(uuid),
                                              .at = taken});
     } else if (adopted) {
         unwatch(uuid);

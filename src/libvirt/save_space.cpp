@@ -114,6 +114,12 @@ tl::expected<SaveSpace::ReservationPtr, std::string> SaveSpace::reserve(const Uu
     return std::make_unique<Reservation>(shared_from_this(), uuid);
 }
 
+Bytes SaveSpace::expected(const Uuid& uuid) {
+    const std::lock_guard lock{mutex_};
+    const auto found = saves_.find(uuid);
+    return found == saves_.end() ? Bytes{} : found->second.need;
+}
+
 void SaveSpace::wrote(const Uuid& uuid, Bytes written) {
     const std::lock_guard lock{mutex_};
     if (const auto found = saves_.find(uuid); found != saves_.end()) {

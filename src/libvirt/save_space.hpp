@@ -70,6 +70,8 @@ public:
 
     /// Of the guest's image so far.
     void wrote(const Uuid& uuid, Bytes written);
+    /// What its image may need at most; zero = not reserved.
+    Bytes expected(const Uuid& uuid);
 
 private:
     struct Owed {
