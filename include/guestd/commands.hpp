@@ -74,7 +74,9 @@ struct Call {
     GuestId guest;
     CallKind kind = CallKind::probe;
     bool bypass_cache = false;  ///< start, save
-    bool force_boot = false;    ///< start: ignore (drop) a managed save image
+    /// destroy: a save was under way; what there is of its image is worth nothing
+    bool discard_image = false;
+    bool force_boot = false;  ///< start: ignore (drop) a managed save image
     /// save: the state that a later start returns to; empty = the state it is in now
     std::optional<GuestState> save_as;
     std::string target;  ///< migrate: the destination's URI

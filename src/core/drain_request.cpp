@@ -108,7 +108,8 @@ void DrainRun::request_destroy(Context& ctx, DrainTask& task) {
     task.call = ctx.calls.submit(
         ctx.out,
         Call{.guest = task.id,
-             .kind = forced ? CallKind::destroy_forced : CallKind::destroy_graceful},
+             .kind = forced ? CallKind::destroy_forced : CallKind::destroy_graceful,
+             .discard_image = task.save_begun},
         ctx.now);
     // With little time left the graceful one gets half of it.
     task.next_request =

@@ -54,6 +54,7 @@ struct DrainTask : Task {
     bool clearing = false;            ///< what else goes on with it is being cleared up
     GuestJob job = GuestJob::none;    ///< somebody else's, which was found then
     bool aborting = false;            ///< a job that was told to stop
+    bool save_begun = false;          ///< on an earlier step
     bool suspending = false;          ///< is paused before its save, or has been tried to
     bool adopted = false;             ///< a save that goes on without a call of ours
     bool overdue = false;             ///< the rung was prolonged because libvirt did not answer

@@ -68,6 +68,7 @@ void DrainRun::request_save(Context& ctx, DrainTask& task) {
         return;
     }
     task.adopted = task.call == 0;
+    task.save_begun = true;
     count_as_saving(ctx, task, true);
     task.rung_end = task.phase_deadline =
         std::min(ctx.now + task.current().time, task.ends[task.rung]);
@@ -78,6 +79,7 @@ void DrainRun::submit_save(Context& ctx, DrainTask& task) {
     queue_to_save(task, false);
     count_as_saving(ctx, task, true);
     ++task.attempts;
+    task.save_begun = true;
     if (task.since < ctx.now) {
         task.phase = "waiting";
         enter_phase(ctx, record_.id, task, "save", "for a free place to save");

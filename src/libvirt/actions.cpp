@@ -210,6 +210,11 @@ Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
         context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
     }
+    // It was up until now, so no image of it is whole; libvirt leaves the part of one that it had
+    // written when the guest is taken away under it.
+    if (!acted.fault && call.discard_image) {
+        virDomainManagedSaveRemove(domain, 0);
+    }
     return acted;
 }
 
