@@ -30,7 +30,9 @@ std::string guests_at_work(const Machine& machine) {
         text += text.empty() ? ": " : ", ";
         text += guest.name + " " + guest.phase;
         if (guest.total.count > 0)
-            text += fmt::format(" {}%", guest.done.count * 100 / guest.total.count);
+            text += fmt::format(" {} of {}", render::bytes(guest.done), render::bytes(guest.total));
+        if (!guest.answer.empty())
+            text += " (" + guest.answer + ")";
     }
     if (more > 0)
         text += fmt::format(" and {} more", more);
