@@ -11,8 +11,9 @@ constexpr Duration kPrepareTime = 10s;
 /// A guest that has gone down leaves QEMU flushing its disks: slow disks take tens of seconds.
 constexpr Duration kFlushTime = 1min;
 
-/// QEMU ends within a fraction of a second of SIGTERM; libvirt then takes it down.
-constexpr Duration kLeastDestroyTime = 3s;
+/// QEMU ends within a fraction of a second of SIGTERM, and libvirt then takes it down; a request to
+/// a busy host needs some time to get there.
+constexpr Duration kLeastLastTime = 3s;
 
 RungKind rung_kind(StepKind kind) {
     switch (kind) {
@@ -168,9 +169,7 @@ std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint st
         return ends;
     const auto available = std::max(deadline - start, Duration::zero());
     // The last resort is no use when it has no time at all.
-    const bool ends_hard = ladder.back().kind == RungKind::destroy;
-    const auto floor = ends_hard ? std::min({ladder.back().time, kLeastDestroyTime, available / 2})
-                                 : Duration::zero();
+    const auto floor = std::min({ladder.back().time, kLeastLastTime, available / 2});
     const auto total = total_time(ladder);
     const auto scaled = [&](Duration time, Duration part, Duration whole) {
         return whole <= part

@@ -31,8 +31,8 @@ std::string_view to_string(RungKind kind);
 std::vector<Rung> effective_ladder(const StopPolicy& policy, const GuestInfo& guest);
 
 /// Latest end of each rung, so that all later ones still get their time before the deadline. When
-/// the whole ladder does not fit, every rung is shortened in the same proportion; but a
-/// destroy at the end keeps three seconds, or half of what there is.
+/// the whole ladder does not fit, every rung is shortened in the same proportion; but the
+/// last one keeps three seconds of its time, or half of what there is.
 std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint start,
                                    TimePoint deadline);
 
