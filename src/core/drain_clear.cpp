@@ -85,12 +85,7 @@ void DrainRun::on_clearing_returned(Context& ctx, DrainTask& task, const CallRet
         // A step like the others: when they do not all fit, each is shortened in proportion.
         const auto whole = task.policy.busy + total_time(task.ladder);
         const auto left = std::max(task.deadline - ctx.now, Duration::zero());
-        const auto time =
-            whole <= left
-                ? task.policy.busy
-                : Duration{static_cast<Duration::rep>(
-                      static_cast<double>(task.policy.busy.count()) *
-                      static_cast<double>(left.count()) / static_cast<double>(whole.count()))};
+        const auto time = shortened(task.policy.busy, left, whole);
         task.rung_end = task.phase_deadline = ctx.now + time;
         remark(ctx, record_.id, &task, NoticeKind::guest_held, "a " + what + " is under way",
                false);

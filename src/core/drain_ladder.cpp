@@ -11,8 +11,6 @@ namespace {
 
 /// Between tries of what libvirt's absence or a missing answer has held up: no hot loop.
 constexpr Duration kTryAgain = 1s;
-/// Resuming returns at once when it works at all.
-constexpr Duration kWakeTime = 10s;
 /// How long a reading may take that confirms what an event told; then the event is believed.
 constexpr Duration kConfirmTime = 5s;
 
@@ -85,7 +83,8 @@ void DrainRun::mount_ladder(Context& ctx, DrainTask& task) {
     if (const auto* guest = ctx.fleet.find(task.id);
         guest != nullptr && guest->paused_by_us && first != RungKind::save &&
         first != RungKind::destroy && first != RungKind::leave)
-        task.ladder.insert(task.ladder.begin(), Rung{.kind = RungKind::resume, .time = kWakeTime});
+        task.ladder.insert(task.ladder.begin(),
+                           Rung{.kind = RungKind::resume, .time = kPrepareTime});
     ctx.calls.abandon_modifying(ctx.out, task.id, task.call);
     if (task.ladder[task.rung].kind == RungKind::save &&
         std::exchange(task.counts_as_shutting, false))

@@ -222,11 +222,10 @@ void DrainRun::wake_from_pause(Context& ctx, DrainTask& task) {
     const auto at = task.rung + 1;
     if (at < task.ladder.size() && task.ladder[at].kind == RungKind::destroy)
         return;
-    constexpr Duration kTime = 10s;  // it returns at once when it works at all
-    const auto end = at < task.ladder.size() ? std::min(ctx.now + kTime, task.ends[at])
-                                             : std::min(ctx.now + kTime, task.deadline);
+    const auto end =
+        std::min(ctx.now + kPrepareTime, at < task.ladder.size() ? task.ends[at] : task.deadline);
     task.ladder.insert(task.ladder.begin() + static_cast<std::ptrdiff_t>(at),
-                       Rung{.kind = RungKind::resume, .time = kTime});
+                       Rung{.kind = RungKind::resume, .time = kPrepareTime});
     task.ends.insert(task.ends.begin() + static_cast<std::ptrdiff_t>(at), end);
 }
 

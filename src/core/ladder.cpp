@@ -6,8 +6,6 @@
 namespace guestd::core {
 namespace {
 
-/// Resuming and waking return at once when they work at all.
-constexpr Duration kPrepareTime = 10s;
 /// A guest that has gone down leaves QEMU flushing its disks: slow disks take tens of seconds.
 constexpr Duration kFlushTime = 1min;
 
@@ -162,6 +160,14 @@ Duration total_time(const std::vector<Rung>& ladder) {
     return total;
 }
 
+Duration shortened(Duration time, Duration part, Duration whole) {
+    if (whole <= part)
+        return time;
+    return Duration{static_cast<Duration::rep>(static_cast<double>(time.count()) *
+                                               static_cast<double>(part.count()) /
+                                               static_cast<double>(whole.count()))};
+}
+
 std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint start,
                                    TimePoint deadline) {
     std::vector<TimePoint> ends(ladder.size(), deadline);
@@ -171,20 +177,13 @@ std::vector<TimePoint> latest_ends(const std::vector<Rung>& ladder, TimePoint st
     // The last resort is no use when it has no time at all.
     const auto floor = std::min({ladder.back().time, kLeastLastTime, available / 2});
     const auto total = total_time(ladder);
-    const auto scaled = [&](Duration time, Duration part, Duration whole) {
-        return whole <= part
-                   ? time
-                   : Duration{static_cast<Duration::rep>(static_cast<double>(time.count()) *
-                                                         static_cast<double>(part.count()) /
-                                                         static_cast<double>(whole.count()))};
-    };
-    const auto last = std::max(floor, scaled(ladder.back().time, available, total));
+    const auto last = std::max(floor, shortened(ladder.back().time, available, total));
     Duration reserved{};
     for (std::size_t i = ladder.size(); i-- > 0;) {
         ends[i] = deadline - reserved;
         reserved += i + 1 == ladder.size()
                         ? last
-                        : scaled(ladder[i].time, available - last, total - ladder.back().time);
+                        : shortened(ladder[i].time, available - last, total - ladder.back().time);
     }
     return ends;
 }

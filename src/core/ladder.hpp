@@ -25,6 +25,12 @@ struct Rung {
 
 std::string_view to_string(RungKind kind);
 
+/// Resuming and waking return at once when they work at all.
+inline constexpr Duration kPrepareTime = std::chrono::seconds{10};
+
+/// `time`, shortened as `whole` must be to fit into `part`.
+Duration shortened(Duration time, Duration part, Duration whole);
+
 /// Never empty. Rules (docs/architecture.md lists them for people):
 /// crashed -> destroy; shutting down -> wait before the ladder; pmsuspended -> wake before it;
 /// paused -> `paused` rule; transient -> `transient` rule, without any save.

@@ -83,9 +83,8 @@ void SavePace::ended(const GuestId& guest, bool complete, TimePoint now) {
     auto& save = found->second;
     save.over = true;
     save.samples.push_back({now, complete ? 0 : save.left()});
-    if (!complete)
-        return;
-    complete_ += save.memory;
+    if (complete)
+        complete_ += save.memory;
 }
 
 std::optional<double> SavePace::measured_rate(TimePoint now) const {

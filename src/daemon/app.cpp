@@ -239,10 +239,11 @@ void App::note_marks(const Event& event) {
         if (std::ranges::find(known, text) == known.end())
             marks_.add_line(Marks::kUris, text);
     }
-    const auto last = machine_->last_run();
-    if (!boot_run_marked_ && last && last->trigger == Trigger::host_boot) {
-        boot_run_marked_ = true;
-        marks_.set(Marks::kBootRun);
+    if (!boot_run_marked_) {
+        const auto last = machine_->last_run();
+        boot_run_marked_ = last && last->trigger == Trigger::host_boot;
+        if (boot_run_marked_)
+            marks_.set(Marks::kBootRun);
     }
     if (const auto* stored = std::get_if<Stored>(&event); stored && stored->id == end_of_run_)
         end_of_run_ = 0;
