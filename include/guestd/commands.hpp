@@ -30,8 +30,13 @@ enum class CallKind {
     /// Look for a job of somebody else: `CallReturned::job`. May wait 30 s for a guest that is
     /// stuck; refused where the driver knows no jobs.
     inspect,
-    set_time,  ///< the guest's clock, through its agent
-    migrate,   ///< live, peer to peer, to `Call::target`; the definition goes along
+    /// The guest's clock, through its agent, to the host's time; done = it has been read back, and
+    /// is right. Bounded, however dead the agent is.
+    set_time,
+    ping_agent,     ///< done = its agent answers. Bounded likewise
+    find_address,   ///< `CallReturned::address`: from leases, the agent, or the ARP table
+    inspect_image,  ///< `CallReturned::image`: what a restore would start from
+    migrate,        ///< live, peer to peer, to `Call::target`; the definition goes along
     /// Mark the guest in libvirt itself as one to be brought back: autostart-once where libvirt has
     /// it (11.2), else metadata. For when our own list cannot be written.
     remember,
@@ -47,7 +52,6 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::shutdown_auto:
         case CallKind::shutdown_agent:
         case CallKind::save:
-        case CallKind::set_time:
         case CallKind::migrate:
             return true;
         case CallKind::shutdown_acpi:
@@ -60,6 +64,10 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::abort_block:
         case CallKind::probe:
         case CallKind::inspect:
+        case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
         case CallKind::remember:
         case CallKind::forget:
             return false;
@@ -76,7 +84,9 @@ struct Call {
     bool bypass_cache = false;  ///< start, save
     /// destroy: a save was under way; what there is of its image is worth nothing
     bool discard_image = false;
-    bool force_boot = false;  ///< start: ignore (drop) a managed save image
+    /// start: from nothing, whatever image there is. It is set aside where that can be done, else
+    /// dropped.
+    bool force_boot = false;
     /// save: the state that a later start returns to; empty = the state it is in now
     std::optional<GuestState> save_as;
     std::string target;  ///< migrate: the destination's URI
@@ -87,6 +97,22 @@ struct Call {
 struct AbandonCall {
     CallId id = 0;
     GuestId guest;
+};
+
+/// Tell, with WatchChanged (io-settle: IoMeasured), whether this holds, until Unwatch. Kept up by
+/// the adapters whatever happens to connections.
+struct Watch {
+    WatchId id = 0;
+    GuestId guest;                   ///< whose; a need of several guests is watched once
+    std::string name;                ///< of the guest
+    std::variant<Need, Probe> what;  ///< a probe of kind tcp (with a host), exec, or io_settle
+};
+struct Unwatch {
+    WatchId id = 0;
+};
+/// Whether HostMeasured is wanted: then at once, each time something changes, and every second.
+struct WatchHost {
+    bool wanted = false;
 };
 
 /// Begin (or replace) a run with its guests and, for a drain, its resume entries: one transaction.
@@ -147,8 +173,8 @@ struct Notice {
     bool warning = false;
 };
 
-using Command = std::variant<Call, AbandonCall, StoreRun, StoreEntries, DropEntry, StoreGuest,
-                             StoreSpan, StoreLearned, StoreRunEnd, Notice>;
+using Command = std::variant<Call, AbandonCall, Watch, Unwatch, WatchHost, StoreRun, StoreEntries,
+                             DropEntry, StoreGuest, StoreSpan, StoreLearned, StoreRunEnd, Notice>;
 using Outbox = std::vector<Command>;
 
 }  // namespace guestd

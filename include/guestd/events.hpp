@@ -97,9 +97,23 @@ struct AgentChanged {
 };
 
 /// How a call came out. `done`: libvirt says it did it. `refused`: it says no, or failed.
-/// `busy`: the guest's disk lock belongs to somebody else (VIR_ERR_RESOURCE_BUSY). `aborted`: by
-/// our own abort. `unknown`: the connection broke or the call was abandoned; anything may be.
-enum class CallStatus { done, refused, busy, aborted, unknown };
+/// `busy`: the guest's disk lock belongs to somebody else (VIR_ERR_RESOURCE_BUSY). `unfit`: a start
+/// that no further try will bring, as the guest's definition is what is wrong. `aborted`: by our
+/// own abort. `unknown`: the connection broke or the call was abandoned; anything may be.
+enum class CallStatus { done, refused, busy, unfit, aborted, unknown };
+
+/// A managed save image, as it lies there. All of it is empty where libvirt is on another host, or
+/// keeps its images where they cannot be read.
+struct SavedImage {
+    /// Its header says that the save was not brought to its end: libvirt drops it and boots.
+    bool partial = false;
+    /// The guest's disks and the image itself: paths, sizes, times of change. Equal to what it was
+    /// after the save, unless somebody has written to one of them since. "" = cannot be told.
+    std::string identity;
+    /// Where the persistent definition says something else than the image: "memory: 2 GiB in the
+    /// image, 4 GiB in the definition". What is only reordered or filled in does not count.
+    std::vector<std::string> differences;
+};
 
 struct CallReturned {
     CallId id = 0;
@@ -110,6 +124,10 @@ struct CallReturned {
     std::optional<GuestInfo> observed;
     Bytes bytes{};                  ///< written by a save, where the driver tells
     GuestJob job = GuestJob::none;  ///< what an `inspect` found
+    /// Of a start that failed: paths of its disks that are not there, on this host.
+    std::vector<std::string> missing{};
+    std::string address{};              ///< what `find_address` found; "" = none yet
+    std::optional<SavedImage> image{};  ///< what `inspect_image` found, or a save has left
 };
 
 /// Progress of a save, from job statistics; at most one per guest and second.
@@ -120,6 +138,32 @@ struct SaveProgressed {
     Bytes written{};   ///< to the image so far
     Bytes expected{};  ///< of the image at most: what the guest has touched; 0 = unknown
     TimePoint at{};    ///< when it was read; events may be taken in long after
+};
+
+/// Number of a watch, unique for the life of the process; 0 = none.
+using WatchId = std::uint64_t;
+
+/// What a `Watch` is about holds, or does so no longer. Told once as soon as it is known, then at
+/// each change.
+struct WatchChanged {
+    WatchId id = 0;
+    bool holds = false;
+    std::string text;  ///< why not, for people: "connection refused"; "" = nothing to add
+};
+
+/// Block I/O of a guest whose readiness is `io-settle`, about once a second.
+struct IoMeasured {
+    WatchId id = 0;
+    Bytes total;           ///< read and written since it was started
+    bool measured = true;  ///< false: its driver has no such figures, and never will
+    TimePoint at{};        ///< when it was read
+};
+
+/// How the host is, while somebody wants to know (`WatchHost`).
+struct HostMeasured {
+    /// PSI "some avg10", percent; empty = the kernel does not tell.
+    std::optional<double> io, cpu, memory;
+    std::optional<Bytes> available;  ///< MemAvailable
 };
 
 struct RunRequested {
@@ -147,8 +191,8 @@ struct PolicyReplaced {
 /// Nothing happened but time.
 struct TimeElapsed {};
 
-using Event =
-    std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned, SaveProgressed,
-                 RunRequested, CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
+using Event = std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned,
+                           SaveProgressed, WatchChanged, IoMeasured, HostMeasured, RunRequested,
+                           CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
 
 }  // namespace guestd

@@ -54,6 +54,7 @@ public:
         std::string uri;
         bool listed = false;
         std::string reason;  ///< why not
+        TimePoint since{};   ///< of its answering, or of its silence; 0 = since guestd started
         std::vector<GuestInfo> guests;
     };
     std::vector<UriView> uris() const;

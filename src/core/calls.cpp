@@ -7,8 +7,32 @@ namespace guestd::core {
 namespace {
 
 bool modifies(CallKind kind) {
-    return kind != CallKind::probe && kind != CallKind::inspect && kind != CallKind::abort_job &&
-           kind != CallKind::abort_block && kind != CallKind::remember && kind != CallKind::forget;
+    switch (kind) {
+        case CallKind::start:
+        case CallKind::shutdown_auto:
+        case CallKind::shutdown_agent:
+        case CallKind::shutdown_acpi:
+        case CallKind::save:
+        case CallKind::destroy_graceful:
+        case CallKind::destroy_forced:
+        case CallKind::resume:
+        case CallKind::suspend:
+        case CallKind::wake:
+        case CallKind::migrate:
+            return true;
+        case CallKind::abort_job:
+        case CallKind::abort_block:
+        case CallKind::probe:
+        case CallKind::inspect:
+        case CallKind::set_time:  // the agent's own affair: a drain need not wait for it
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
+        case CallKind::remember:
+        case CallKind::forget:
+            return false;
+    }
+    return true;
 }
 
 }  // namespace

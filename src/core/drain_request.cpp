@@ -171,6 +171,7 @@ void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& ev
             return on_done(ctx, task);
         case CallStatus::refused:
         case CallStatus::busy:
+        case CallStatus::unfit:
         case CallStatus::aborted:
             if (task.on(RungKind::shutdown))
                 return on_shutdown_refused(ctx, task, event, agent);

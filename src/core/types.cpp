@@ -241,6 +241,12 @@ std::string_view to_string(CallKind kind) {
             return "inspect";
         case CallKind::set_time:
             return "set-time";
+        case CallKind::ping_agent:
+            return "ping-agent";
+        case CallKind::find_address:
+            return "find-address";
+        case CallKind::inspect_image:
+            return "inspect-image";
         case CallKind::migrate:
             return "migrate";
         case CallKind::remember:

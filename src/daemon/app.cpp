@@ -198,6 +198,12 @@ void App::carry_out(Command& command) {
                 hypervisor_->submit(what);
             } else if constexpr (std::is_same_v<T, AbandonCall>) {
                 hypervisor_->abandon(what);
+            } else if constexpr (std::is_same_v<T, Watch>) {
+                hypervisor_->watch(what);
+            } else if constexpr (std::is_same_v<T, Unwatch>) {
+                hypervisor_->unwatch(what.id);
+            } else if constexpr (std::is_same_v<T, WatchHost>) {
+                return;
             } else if constexpr (std::is_same_v<T, Notice>) {
                 const auto run = machine_->active_run();
                 announcer_->announce(what, run ? std::optional{run->run} : std::nullopt);

@@ -187,6 +187,9 @@ int ask(const UriContext& context, virDomainPtr domain, const Call& call) {
         case CallKind::save:
         case CallKind::abort_block:
         case CallKind::inspect:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
         case CallKind::probe:
             return 0;  // act() has its own way with them
     }

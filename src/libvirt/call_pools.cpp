@@ -33,7 +33,6 @@ Pool pool_of(CallKind kind) {
         case CallKind::save:
         case CallKind::shutdown_auto:
         case CallKind::shutdown_agent:
-        case CallKind::set_time:
         case CallKind::migrate:
             return Pool::long_calls;
         case CallKind::shutdown_acpi:
@@ -41,6 +40,10 @@ Pool pool_of(CallKind kind) {
         case CallKind::suspend:
         case CallKind::wake:
         case CallKind::inspect:
+        case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
         case CallKind::remember:
         case CallKind::forget:
             return Pool::asks;

@@ -31,6 +31,9 @@ std::optional<Depth> reading_after(CallKind kind) {
         case CallKind::shutdown_agent:
         case CallKind::shutdown_acpi:
         case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
         case CallKind::inspect:
         case CallKind::remember:
         case CallKind::forget:

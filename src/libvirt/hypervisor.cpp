@@ -113,6 +113,10 @@ void LibvirtHypervisor::abandon(const AbandonCall& call) {
     link(call.guest.uri).pools->abandon(call.id);
 }
 
+void LibvirtHypervisor::watch(const Watch&) {}
+
+void LibvirtHypervisor::unwatch(WatchId) {}
+
 std::vector<UriStatus> LibvirtHypervisor::status() const {
     std::vector<UriStatus> all;
     for (const auto& each : links_) {

@@ -63,6 +63,8 @@ public:
 
     void submit(const Call& call) override;
     void abandon(const AbandonCall& call) override;
+    void watch(const Watch& watch) override;
+    void unwatch(WatchId id) override;
 
     /// By UriId. Thread-safe, does not block.
     std::vector<UriStatus> status() const;

@@ -45,6 +45,9 @@ bool needs_job_lock(CallKind kind) {
         case CallKind::probe:
         case CallKind::inspect:
         case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
         case CallKind::migrate:
         case CallKind::remember:
         case CallKind::forget:
@@ -167,6 +170,9 @@ void World::carry_out(const Handle& call) {
         case CallKind::probe:
         case CallKind::inspect:
         case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+        case CallKind::inspect_image:
             return reply(call, CallStatus::done);
     }
 }

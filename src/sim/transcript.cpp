@@ -20,7 +20,7 @@ std::string word(Lifecycle what) {
 }
 
 std::string word(CallStatus status) {
-    constexpr const char* kWords[] = {"done", "refused", "busy", "aborted", "unknown"};
+    constexpr const char* kWords[] = {"done", "refused", "busy", "unfit", "aborted", "unknown"};
     return kWords[static_cast<std::size_t>(status)];
 }
 
@@ -48,6 +48,18 @@ std::string text(const CallReturned& event) {
 std::string text(const SaveProgressed& event) {
     return id(event.guest) + " saved so far " + std::to_string(event.done.count);
 }
+std::string text(const WatchChanged& event) {
+    return "watch " + std::to_string(event.id) + (event.holds ? " holds" : " does not") + " " +
+           event.text;
+}
+std::string text(const IoMeasured& event) {
+    return "watch " + std::to_string(event.id) + " io " + std::to_string(event.total.count);
+}
+std::string text(const HostMeasured& event) {
+    return "host: io " + std::to_string(event.io.value_or(0)) + ", cpu " +
+           std::to_string(event.cpu.value_or(0)) + ", memory " +
+           std::to_string(event.memory.value_or(0));
+}
 std::string text(const RunRequested& event) {
     return "request " + std::string{to_string(event.kind)} + " " +
            std::string{to_string(event.trigger)};
@@ -71,6 +83,15 @@ std::string text(const Call& call) {
 }
 std::string text(const AbandonCall& call) {
     return id(call.guest) + " ABANDON " + std::to_string(call.id);
+}
+std::string text(const Watch& watch) {
+    return id(watch.guest) + " WATCH " + std::to_string(watch.id);
+}
+std::string text(const Unwatch& watch) {
+    return "UNWATCH " + std::to_string(watch.id);
+}
+std::string text(const WatchHost& watch) {
+    return watch.wanted ? "WATCH host" : "UNWATCH host";
 }
 std::string text(const StoreRun& store) {
     return "STORE run " + std::to_string(store.run.id) + " with " +

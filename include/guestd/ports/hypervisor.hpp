@@ -20,6 +20,9 @@ public:
     virtual ~Hypervisor() = default;
     virtual void submit(const Call& call) = 0;
     virtual void abandon(const AbandonCall& call) = 0;
+    /// Needs of the kinds pool and network; probes of the kind io-settle.
+    virtual void watch(const Watch& watch) = 0;
+    virtual void unwatch(WatchId id) = 0;  ///< of any watch; unknown ones are none of its own
 };
 
 }  // namespace guestd
