@@ -17,7 +17,8 @@ from xml.sax.saxutils import escape
 TICKS_PER_SECOND = 18.2  # the BIOS timer
 MAX_SECONDS = 3000  # the guest counts ticks in 16 bits
 PATCH_OFFSET = 502  # fill, late, delay, flags: four words at the end of acpi.s
-DEAF = 1  # bits of flags
+DEAF, READS = 1, 16  # bits of flags; see also ONCE_UP
+TRACK = 63 * 512  # what it reads of its disk, again and again
 ONCE_UP = {"": 0, "panic": 2, "write": 4, "sleep": 8}
 NAMESPACE = uuids.UUID("6f5a3c1e-51f0-4b0c-9f0e-7f4d6a5b2c10")
 
@@ -34,6 +35,7 @@ class Guest:
     memory_mib: int = 16
     delay: float = 0  # from being asked to going down
     late: float = 0  # from power on to noticing the power button: a booting OS
+    reads: bool = False  # its disk, more than 1 MiB/s, for as long as it is `late`
     deaf: bool = False  # traces that it was asked, and never goes down
     # "panic" (QEMU notices with a <panic model='isa'/>), "write" to the disk's sector 62, or
     # "sleep" (S3, from which it wakes as if booted)
@@ -81,8 +83,10 @@ def disk_image(guest):
     image = bytearray(boot_sector())
     words = (guest.dirty_mib, round(guest.late * TICKS_PER_SECOND),
              round(guest.delay * TICKS_PER_SECOND),
-             guest.deaf * DEAF | ONCE_UP[guest.once_up])
+             guest.deaf * DEAF | guest.reads * READS | ONCE_UP[guest.once_up])
     struct.pack_into("<4H", image, PATCH_OFFSET, *words)
+    if guest.reads:
+        image.extend(bytes(TRACK - len(image)))
     return bytes(image)
 
 

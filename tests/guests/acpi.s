@@ -4,8 +4,9 @@
 # shutdown, and nothing else. It answers the ACPI power button, and it leaves a trace that
 # nobody else writes: 'U' once it is up, 'A' for each time it is asked to stop, 'D' when it obeys
 # and goes down. 'U' without a later 'D' means that the guest was killed, whatever any log says.
-# A guest may first fill memory, so that a save has something to write, and once it is up it may
-# panic, write to its disk, or fall asleep: ways into the odd states that libvirt knows.
+# A guest may first fill memory, so that a save has something to write, or read its disk until it is
+# up, as a booting operating system does; and once it is up it may panic, write to its disk, or fall
+# asleep: ways into the odd states that libvirt knows.
 #
 # The trace goes to QEMU's debug port (0xe9), so that QEMU itself writes the file. A serial port
 # would go through virtlogd, which a host shutdown may stop before the guest.
@@ -28,6 +29,8 @@
         .equ    PANICS, 2
         .equ    WRITES, 4
         .equ    SLEEPS, 8
+        .equ    READS, 16
+        .equ    BUFFER, 0x1000          # segment of what is read: 64 KiB and up
         .equ    TRACE, 0xe9
         .equ    TICKS, 0x46c            # the BIOS counts the 18.2 Hz timer here
 
@@ -41,7 +44,11 @@ main:   xorw    %ax, %ax
         sti
 
         movw    late, %bx               # still booting: a button press now is lost
-        call    wait_ticks
+        movw    $wait_ticks, %ax
+        testb   $READS, flags
+        jz      1f
+        movw    $read_ticks, %ax
+1:      call    *%ax
         movw    $PM1_STATUS, %dx
         movw    $POWER_BUTTON, %ax      # writing a one clears it
         outw    %ax, %dx
@@ -108,6 +115,29 @@ wait_ticks:
         hlt
         jmp     1b
 2:      ret
+
+# The same, and reads the first track of the disk (63 sectors) twice in each tick: 1.1 MiB a second.
+read_ticks:
+        movw    TICKS, %bp
+1:      movw    $2, %si
+2:      pushw   %bx
+        movw    $BUFFER, %ax
+        movw    %ax, %es
+        xorw    %bx, %bx
+        movw    $0x023f, %ax            # BIOS: read 63 sectors,
+        movw    $1, %cx                 # from the first of the first track,
+        movw    $0x80, %dx              # of the first disk, head 0
+        int     $0x13
+        popw    %bx
+        decw    %si
+        jnz     2b
+        movw    %si, %es                # 0 again
+        hlt
+        movw    TICKS, %ax
+        subw    %bp, %ax
+        cmpw    %bx, %ax
+        jb      1b
+        ret
 
 # Fills `fill` MiB from 1 MiB up: something other than zero, and different, in every 64 bytes, so
 # that QEMU has to write each page. Reaches it with segments of 4 GiB in real mode ("unreal mode");
