@@ -106,6 +106,7 @@ struct Watch {
     GuestId guest;                   ///< whose; a need of several guests is watched once
     std::string name;                ///< of the guest
     std::variant<Need, Probe> what;  ///< a probe of kind tcp (with a host), exec, or io_settle
+    std::string uri{};               ///< of the guest, as text: programs are told it
 };
 struct Unwatch {
     WatchId id = 0;
