@@ -197,21 +197,20 @@ void Linter::assumptions() {
                           const std::string& what) {
         if (!names.empty())
             find(Weight::note, code, names,
-                 fmt::format("nobody has measured or declared {} of {}", what, told(names)));
+                 fmt::format("{} is assumed for {}: nobody has measured or declared it", what,
+                             told(names)));
     };
     const auto& guests = fleet_.guests;
     if (request_.kind == RunKind::drain)
         note("shutdown-time-assumed",
              guests_that([&](std::size_t i) { return !guests[i].pace.shutdown; }),
-             fmt::format("how long a shutdown takes ({} is assumed)",
-                         config::format_span(kUsualShutdown)));
+             "a shutdown in " + config::format_span(kUsualShutdown));
     else
         note("ready-time-assumed",
              guests_that([&](std::size_t i) { return !guests[i].pace.ready; }),
-             fmt::format("how long it takes to be ready ({} is assumed)",
-                         config::format_span(kUsualReady)));
+             "ready in " + config::format_span(kUsualReady));
     note("memory-assumed", guests_that([&](std::size_t i) { return guests[i].memory.count == 0; }),
-         fmt::format("the memory ({} GiB is assumed)", kUsualMemory.count >> 30));
+         fmt::format("{} GiB of memory", kUsualMemory.count >> 30));
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ Stage::Stage(const Fleet& fleet, const Policies& policies, Temper temper)
         auto bandwidth = rate == fleet.rates.end() ? kUsualRate : rate->second;
         if (temper == Temper::worst)
             bandwidth.count = std::max<std::uint64_t>(bandwidth.count / 2, 1);
-        const auto id = world.add_uri({.uri = uri, .bandwidth = bandwidth});
+        const auto id = world.add_uri({.uri = uri, .bandwidth = bandwidth, .reconnect = {}});
         for (const auto i : members) {
             ids_[i] = world.add_guest(id, model(fleet.guests[i]));
             places_.emplace(ids_[i].uuid, i);
@@ -117,6 +117,9 @@ GuestPolicy Stage::guest(const GuestFacts& facts, std::optional<Trigger> trigger
     policy.start.ready = {Probe{.kind = ProbeKind::delay, .span = ready_time(*i, policy.start)}};
     policy.start.needs.clear();
     policy.start.sync_time = false;
+    // Asking again changes nothing here: these guests hear the first time, or never. On a large
+    // fleet it would be most of the work.
+    policy.stop.resend = {};
     return policy;
 }
 
