@@ -131,15 +131,17 @@ def chroot(log, root, *command):
             "--wd=/", "sh", "-c", 'mount -t proc proc /proc && exec "$@"', "sh", *command)
 
 
-def packages():
-    return (HERE / "root-packages.txt").read_text().split()
+def packages(suite):
+    """The names in root-packages.txt; one with a second word is for that suite alone."""
+    lines = map(str.split, (HERE / "root-packages.txt").read_text().splitlines())
+    return [name for name, *only in lines if only in ([], [suite])]
 
 
 def build_base(suite):
     """The cached base of a suite; about a minute when it has to be built."""
     if suite not in SUITES:
         raise BuildError(f"no suite {suite!r}: one of {', '.join(SUITES)}")
-    name = f"base-{suite}-{hash_of(BASE_VERSION, packages(), HERE / 'base')}"
+    name = f"base-{suite}-{hash_of(BASE_VERSION, packages(suite), HERE / 'base')}"
     with building(name) as root:
         if root:
             log = Log(name)
@@ -151,7 +153,7 @@ def build_base(suite):
             (root / "etc/hostname").write_text("testhost\n")
             (root / "etc/hosts").write_text("127.0.0.1 localhost testhost\n")
             chroot(log, root, "apt-get", "update")
-            chroot(log, root, "apt-get", "install", "-y", *packages())
+            chroot(log, root, "apt-get", "install", "-y", *packages(suite))
             chroot(log, root, "apt-get", "clean")
             (root / "etc/machine-id").write_text("")
     return cache() / name
