@@ -2,47 +2,14 @@
 #include "daemon/hold_autostart.hpp"
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <string_view>
-#include <utility>
 
 #include "daemon/marks.hpp"
 #include "daemon/settings.hpp"
+#include "takeover/host_facts.hpp"
 
 namespace guestd::daemon {
-namespace {
 
-namespace fs = std::filesystem;
-
-/// Drivers with an autostart pass, by the scheme of their URI, and their folder of /run/libvirt.
-/// Only the host's own daemons: a remote host's autostart is that host's business.
-constexpr std::pair<std::string_view, const char*> kDrivers[] = {
-    {"qemu:///system", "qemu"}, {"lxc:///", "lxc"},         {"lxc:///system", "lxc"},
-    {"xen:///", "libxl"},       {"xen:///system", "libxl"},
-};
-
-bool wants_throttle(const config::Config& config, const std::string& uri) {
-    const GuestFacts any{.uri = uri, .uuid = {}, .name = {}, .metadata = {}};
-    return config.guest(any, std::nullopt).start.autostart == AutostartMode::throttle;
-}
-
-bool make_marker(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    const fs::path marker = folder / "autostarted";
-    std::ofstream{marker};
-    fs::permissions(marker, fs::perms::owner_read | fs::perms::owner_write, error);
-    if (fs::exists(marker, error))
-        return true;
-    std::fprintf(stderr, "%s could not be made: libvirt will start its autostart guests itself\n",
-                 marker.c_str());
-    return false;
-}
-
-}  // namespace
-
-int hold_autostart(const Options& options, const std::string& libvirt_dir) {
+int hold_autostart(const Options& options) {
     const Marks marks{options.runtime_dir};
     for (const auto* old : {Marks::kSafeBoot, Marks::kBootRun, Marks::kDrained, Marks::kUris})
         marks.clear(old);  // a soft reboot keeps them
@@ -53,12 +20,15 @@ int hold_autostart(const Options& options, const std::string& libvirt_dir) {
                      settings.problems.front().c_str());
         return 0;
     }
-    bool made = true;
-    for (const auto& uri : settings.config->daemon().uris)
-        for (const auto& [driver_uri, folder] : kDrivers)
-            if (uri == driver_uri && wants_throttle(*settings.config, uri))
-                made = make_marker(fs::path{libvirt_dir} / folder) && made;
-    return made ? 0 : 1;
+    bool all_made = true;
+    for (const auto* driver : takeover::throttled_drivers(*settings.config)) {
+        if (const auto made = takeover::make_marker(*driver, ""); !made) {
+            all_made = false;
+            std::fprintf(stderr, "%s: libvirt will start its autostart guests itself\n",
+                         made.error().message().c_str());
+        }
+    }
+    return all_made ? 0 : 1;
 }
 
 }  // namespace guestd::daemon

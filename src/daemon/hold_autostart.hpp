@@ -9,14 +9,12 @@
 /// its meaning. It is made for exactly the local URIs that guestd looks after with
 /// `autostart = "throttle"`: nobody else's guests are kept down.
 
-#include <string>
-
 #include "daemon/options.hpp"
 
 namespace guestd::daemon {
 
 /// The exit code. With a configuration that is refused nothing is held off: libvirt starts the
 /// guests, and guestd finds them running.
-int hold_autostart(const Options& options, const std::string& libvirt_dir = "/run/libvirt");
+int hold_autostart(const Options& options);
 
 }  // namespace guestd::daemon
