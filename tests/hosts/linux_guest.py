@@ -38,8 +38,16 @@ def install(host):
                     for name in ("vmlinuz", "initrd")})
 
 
-def options(agent=""):
-    """What makes a Guest a Linux guest. `agent`: see guests/linux-init."""
-    return {"memory_mib": 128, "extra_devices": CHANNEL, "trace_device": "isa-serial",
+def options(agent="", network="", **arguments):
+    """What makes a Guest a Linux guest, with an interface in this libvirt network.
+
+    `agent` and the other arguments (net, listen, late): see guests/linux-init.
+    """
+    interface = f"""<interface type='network'><source network='{network}'/>
+      <model type='virtio'/></interface>"""
+    words = {"agent": agent, "late": 0, **arguments}
+    return {"memory_mib": 128, "trace_device": "isa-serial",
+            "extra_devices": ("" if agent == "none" else CHANNEL) + (interface if network else ""),
             "boot": f"<kernel>{FOLDER}/vmlinuz</kernel><initrd>{FOLDER}/initrd</initrd>"
-                    f"<cmdline>quiet panic=-1 agent={agent}</cmdline>"}
+                    "<cmdline>quiet panic=-1 "
+                    + " ".join(f"{key}={value}" for key, value in words.items()) + "</cmdline>"}
