@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/boot_run.hpp"
+#include "core/clocks.hpp"
 
 namespace guestd::core {
 namespace {
@@ -12,8 +13,8 @@ namespace {
 /// The start event and the start call's reply come on different connections: how long the reply
 /// waits for the event that tells a restore from a cold boot.
 constexpr Duration kStartEventTime = 2s;
-/// After a start whose result is unknown though libvirt answers.
-constexpr Duration kUnknownRetry = 1s;
+/// What there is to look at after a restore: an agent connects within seconds of it.
+constexpr Duration kClockTime = 5min;
 /// How long a guest that was asked to go down before the drain was cancelled may still do so:
 /// systemd gives a service 90 s to stop by default.
 constexpr Duration kWatchTime = 2min;
@@ -40,10 +41,15 @@ std::tuple<long, std::uint64_t, GuestId> BootRun::key(const BootTask& task) {
 
 void BootRun::start(Context& ctx, BootTask& task) {
     leave_stage(task);
-    enter_phase(ctx, record_.id, task, "starting");
+    auto waited_for = std::exchange(task.waited_for, {});
+    if (waited_for.empty())
+        waited_for = std::exchange(uri_of(task).last_held, {});
+    enter_phase(ctx, record_.id, task, "starting", std::move(waited_for));
     task.stage = Stage::starting;
-    ++uri_of(task).active;
+    uri_of(task).throttle.entered(task.memory);
+    uri_of(task).throttle.started(ctx.now);
     ++task.attempts;
+    task.called = ctx.now;
     if (!task.started)
         task.started = ctx.now;
     if (const auto* guest = ctx.fleet.find(task.id))
@@ -54,15 +60,62 @@ void BootRun::start(Context& ctx, BootTask& task) {
                                 .guest = task.id,
                                 .name = task.name,
                                 .what = task.had_image ? "restore" : "start"});
-    task.call = ctx.calls.submit(
-        ctx.out,
-        Call{.guest = task.id, .kind = CallKind::start, .bypass_cache = task.policy.bypass_cache},
-        ctx.now);
     agenda_.set(task.id, ctx.now + start_time(task));
+    if (!task.had_image || task.force_boot)
+        return call_start(ctx, task);
+    task.call =
+        ctx.calls.submit(ctx.out, Call{.guest = task.id, .kind = CallKind::inspect_image}, ctx.now);
+}
+
+void BootRun::call_start(Context& ctx, BootTask& task) {
+    task.call = ctx.calls.submit(ctx.out,
+                                 Call{.guest = task.id,
+                                      .kind = CallKind::start,
+                                      .bypass_cache = task.policy.bypass_cache,
+                                      .force_boot = task.force_boot},
+                                 ctx.now);
+}
+
+/// By something that guestd can only wait for.
+void BootRun::hold(Context& ctx, BootTask& task, std::string held_for) {
+    const bool told = !task.waited_for.empty() || task.told_held == held_for;
+    leave_stage(task);
+    if (task.phase != "waiting")
+        enter_phase(ctx, record_.id, task, "waiting");
+    task.stage = Stage::held;
+    agenda_.clear(task.id);
+    if (!told)
+        remark(ctx, record_.id, &task, NoticeKind::guest_held, "held for " + held_for, true);
+    task.told_held = held_for;
+    task.waited_for = task.held_for = std::move(held_for);
+}
+
+/// What it needs has come, or has gone.
+void BootRun::unhold(Context& ctx, BootTask& task) {
+    if (task.stage == Stage::waiting || (task.stage == Stage::held && !task.locked))
+        make_ready(ctx, task);
+}
+
+/// What was wrong with it, or missing, may be so no longer.
+void BootRun::redefined(Context& ctx, BootTask& task) {
+    if (task.stage != Stage::held || task.locked)
+        return;
+    task.unfit.clear();
+    gates_.drop(ctx, task.id);
+    gates_.add(ctx, task.id, task.name, task.policy.needs);
+    make_ready(ctx, task);
+}
+
+/// Their locks may have been held by a guest of this very host.
+void BootRun::retry_locked(Context& ctx, UriId uri) {
+    for (auto at = tasks_.lower_bound(GuestId{uri, {}}); at != tasks_.end() && at->first.uri == uri;
+         ++at)
+        if (at->second.locked)
+            make_ready(ctx, at->second);
 }
 
 Duration BootRun::start_time(const BootTask& task) {
-    const auto beside = std::max(1U, uri_of(task).active);
+    const auto beside = std::max(1U, uri_of(task).throttle.active());
     return kStartTime + std::chrono::seconds{task.memory.count * beside / kSlowestRestore};
 }
 
@@ -97,38 +150,37 @@ void BootRun::start_overdue(Context& ctx, BootTask& task) {
 void BootRun::came_up(Context& ctx, BootTask& task) {
     ctx.resume.drop(ctx.out, ctx.uri_text(task.id.uri), task.id.uuid);
     forget(ctx, task.id);
+    gates_.drop(ctx, task.id);
     if (task.attempts == 0)
         return finish(ctx, task, Outcome::already_running, "started by somebody else");
     leave_stage(task);
     enter_phase(ctx, record_.id, task, "settling");
     task.stage = Stage::settling;
-    ++uri_of(task).active;
+    uri_of(task).throttle.entered(task.memory);
     task.up_since = ctx.now;
     task.ready_by = ctx.now + task.policy.ready_timeout;
     task.phase_deadline = task.ready_by;
     // Outcome without end: whoever continues this run must not start it again.
     ctx.out.emplace_back(StoreGuest{row_of(ctx, task)});
+    if (task.probes.begin(ctx, task.id, task.name, task.policy.ready))
+        remark(ctx, record_.id, &task, NoticeKind::remark,
+               "it has no agent channel: ready when its disks are quiet (io-settle)", false);
+    if (task.had_image && !task.force_boot && !task.was_paused && task.policy.sync_time)
+        ctx.clocks.set(ctx, record_.id, task.id, task.name, kClockTime);
     check_ready(ctx, task);
 }
 
-bool BootRun::is_ready(const Context& ctx, const BootTask& task, TimePoint& look_again) const {
+bool BootRun::is_ready(Context& ctx, BootTask& task, TimePoint& look_again) {
     const auto* guest = ctx.fleet.find(task.id);
-    const auto not_before = [&](TimePoint at) {
-        if (ctx.now < at)
-            look_again = std::min(look_again, at);
-        return ctx.now >= at;
-    };
     const bool told = guest != nullptr && guest->last && is_start(*guest->last);
-    bool ready = told || not_before(task.up_since + kStartEventTime);
+    bool ready = told || ctx.now >= task.up_since + kStartEventTime;
+    if (!ready)
+        look_again = std::min(look_again, task.up_since + kStartEventTime);
     if (task.was_paused && guest != nullptr && guest->info.state == GuestState::paused)
         return ready;  // as it was; it cannot do any more
-    for (const auto& probe : task.policy.ready) {
-        if (probe.kind == ProbeKind::delay)
-            ready = not_before(task.up_since + probe.span) && ready;
-        if (probe.kind == ProbeKind::agent && guest != nullptr && guest->info.agent_channel)
-            ready = guest->info.agent_connected && ready;
-    }
-    return ready;
+    task.probes.advance(ctx);
+    look_again = std::min(look_again, task.probes.next_deadline());
+    return task.probes.passed() && ready;
 }
 
 void BootRun::check_ready(Context& ctx, BootTask& task) {
@@ -138,23 +190,38 @@ void BootRun::check_ready(Context& ctx, BootTask& task) {
     const bool ready = is_ready(ctx, task, look_again);
     if (!ready && ctx.now < task.ready_by)
         return agenda_.set(task.id, look_again);
+    now_ready(ctx, task, ready);
+}
 
+/// Or is taken for ready, as its time is up.
+void BootRun::now_ready(Context& ctx, BootTask& task, bool ready) {
     const auto* guest = ctx.fleet.find(task.id);
     const bool told = guest != nullptr && guest->last && is_start(*guest->last);
-    const bool cold = told && guest->last != Lifecycle::restored;
+    const bool cold = task.force_boot || (told && guest->last != Lifecycle::restored);
+    const bool restored = task.had_image && !cold;
     std::string cause;
-    if (!ready)
-        cause = "not ready within " + seconds(task.policy.ready_timeout);
-    const auto add = [&cause](const char* text) {
-        cause += cause.empty() ? text : std::string{"; "} + text;
+    const auto add = [&cause](const std::string& text) {
+        cause += (cause.empty() ? "" : "; ") + text;
     };
-    if (task.had_image && cold)
+    if (!ready)
+        add("not ready within " + seconds(task.policy.ready_timeout) + ": " +
+            task.probes.waiting_for());
+    if (!restored && !task.cold_cause.empty())
+        add(task.cold_cause);
+    else if (!restored && task.had_image)
         add("its saved image was not used: it booted cold");
-    if (!task.had_image && task.expect_restore)
+    else if (!restored && task.expect_restore)
         add("it had been saved, but its image is gone: it booted cold");
     if (!ready && task.policy.on_ready_timeout == OnReadyTimeout::fail)
         return finish(ctx, task, Outcome::failed, "it runs, but was " + cause);
-    finish(ctx, task, task.had_image && !cold ? Outcome::restored : Outcome::started, cause);
+    if (ready) {
+        leave_stage(task, true);
+        task.stage = Stage::waiting;  // its place is given back
+        const auto took = std::chrono::duration<double>(ctx.now - task.called).count();
+        ctx.learned.put(ctx.out,
+                        kLearnedReady + ctx.uri_text(task.id.uri) + " " + task.id.uuid.str(), took);
+    }
+    finish(ctx, task, restored ? Outcome::restored : Outcome::started, cause);
 }
 
 void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& event) {
@@ -165,26 +232,42 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
     const std::string why =
         event.message.empty() ? std::string{"libvirt says that it was started, but it does not run"}
                               : event.message;
-    const auto& uri = ctx.uri_text(task.id.uri);
-    if (const auto* entry = ctx.resume.find(uri, task.id.uuid); entry != nullptr) {
-        auto failed = *entry;
-        failed.last_error = why;
-        ctx.resume.put(ctx.out, failed);
-    }
+    note_error(ctx, task, why);
     if (event.status == CallStatus::busy) {
-        rest(ctx, task, task.policy.retry.max_backoff, "its disk lock is held elsewhere");
-        return remark(ctx, record_.id, &task, NoticeKind::guest_held, "held elsewhere: " + why,
-                      true);
+        hold(ctx, task, "the lock on its disk, which is held elsewhere: " + why);
+        task.locked = true;
+        return agenda_.set(task.id, ctx.now + task.policy.retry.max_backoff);
     }
     if (event.observed && event.observed->state == GuestState::absent)
         return finish(ctx, task, Outcome::gone, "libvirt does not know this guest any more");
-    if (++task.failures >= task.policy.retry.attempts)
-        return finish(ctx, task, Outcome::failed, why);
+    if (!event.missing.empty()) {
+        std::vector<Need> paths;
+        for (const auto& path : event.missing)
+            paths.push_back(Need{NeedKind::path, path});
+        gates_.add(ctx, task.id, task.name, paths);
+        enter_phase(ctx, record_.id, task, "waiting", "refused: " + why);
+        return make_ready(ctx, task);
+    }
+    if (event.status == CallStatus::unfit) {
+        task.unfit = why;
+        return make_ready(ctx, task);
+    }
+    if (++task.failures >= task.policy.retry.attempts && out_of_tries(ctx, task, why))
+        return;
     rest(ctx, task, backoff(task.policy.retry, task.failures, task.id.uuid), "its next try");
     remark(ctx, record_.id, &task, NoticeKind::guest_retrying,
            "try " + std::to_string(task.failures) + " of " +
                std::to_string(task.policy.retry.attempts) + ": " + why,
            true);
+}
+
+void BootRun::note_error(Context& ctx, const BootTask& task, const std::string& why) {
+    const auto* entry = ctx.resume.find(ctx.uri_text(task.id.uri), task.id.uuid);
+    if (entry == nullptr || entry->last_error == why)
+        return;
+    auto failed = *entry;
+    failed.last_error = why;
+    ctx.resume.put(ctx.out, failed);
 }
 
 void BootRun::rest(Context& ctx, BootTask& task, Duration time, std::string held_for) {
@@ -239,6 +322,8 @@ void BootRun::seen_down(Context& ctx, BootTask& task) {
 void BootRun::finish(Context& ctx, BootTask& task, Outcome outcome, std::string cause) {
     leave_stage(task);
     task.stage = Stage::over;
+    task.probes.end(ctx);
+    gates_.drop(ctx, task.id);
     conclude(ctx, record_.id, task, outcome, std::move(cause));
     agenda_.clear(task.id);
     --pending_;
@@ -252,11 +337,12 @@ void BootRun::finish(Context& ctx, BootTask& task, Outcome outcome, std::string 
     }
 }
 
-void BootRun::leave_stage(BootTask& task) {
+/// `ready`: it leaves as one that the host has coped with.
+void BootRun::leave_stage(BootTask& task, bool ready) {
     auto& uri = uri_of(task);
     uri.ready.erase(key(task));
     if (task.stage == Stage::starting || task.stage == Stage::settling)
-        --uri.active;
+        uri.throttle.left(task.memory, ready);
 }
 
 }  // namespace guestd::core

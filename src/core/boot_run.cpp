@@ -46,9 +46,32 @@ void BootRun::handle(Context& ctx, const Event& event) {
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         if (const auto found = tasks_.find(agent->guest); found != tasks_.end())
             check_ready(ctx, found->second);
+    } else if (const auto* watched = std::get_if<WatchChanged>(&event)) {
+        for (const auto& id : gates_.apply(*watched))
+            unhold(ctx, tasks_.at(id));
+        if (auto* task = probing(ctx, watched->id)) {
+            task->probes.apply(*watched);
+            check_ready(ctx, *task);
+        }
+    } else if (const auto* io = std::get_if<IoMeasured>(&event)) {
+        if (auto* task = probing(ctx, io->id)) {
+            task->probes.apply(*io);
+            check_ready(ctx, *task);
+        }
+    } else if (const auto* host = std::get_if<HostMeasured>(&event)) {
+        for (auto& uri : uris_)
+            uri.throttle.measured(*host, ctx.now);
     } else if (const auto* returned = std::get_if<CallReturned>(&event)) {
         on_returned(ctx, *returned);
     }
+}
+
+/// Whose readiness the watch is about.
+BootTask* BootRun::probing(const Context& ctx, WatchId watch) {
+    const auto guest = ctx.watches.guest(watch);
+    const auto found = guest ? tasks_.find(*guest) : tasks_.end();
+    return found != tasks_.end() && found->second.stage == Stage::settling ? &found->second
+                                                                           : nullptr;
 }
 
 void BootRun::on_listed(Context& ctx, UriId uri) {
@@ -61,19 +84,24 @@ void BootRun::on_listed(Context& ctx, UriId uri) {
             continue;
         if (!is_active(ctx.fleet.state(task.id)))
             seen_down(ctx, task);
-        else if (task.stage == Stage::waiting || task.stage == Stage::resting)
+        else if (not_started(task))
             came_up(ctx, task);
     }
 }
 
 void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
+    if (is_stop(event.what))  // whatever it had locked is free
+        retry_locked(ctx, event.guest.uri);
     const auto found = tasks_.find(event.guest);
     if (found == tasks_.end() || found->second.over())
         return;
     auto& task = found->second;
     switch (task.stage) {
         case Stage::waiting:
+        case Stage::held:
         case Stage::resting:
+            if (event.what == Lifecycle::defined)
+                redefined(ctx, task);
             if (is_start(event.what))  // somebody else may have been quicker
                 look(ctx, task);
             return;
@@ -105,16 +133,27 @@ void BootRun::on_returned(Context& ctx, const CallReturned& event) {
     if (event.id == task.look)
         task.look = 0;
     const bool active = event.observed && is_active(event.observed->state);
+    if (own && ctx.returned == CallKind::inspect_image)
+        return image_seen(ctx, task, event);
     if (own) {
         if (active || (event.status == CallStatus::done && !event.observed))
             return came_up(ctx, task);
         return start_failed(ctx, task, event);
     }
     // Whoever asked: what was read is true.
-    if (active && (task.stage == Stage::waiting || task.stage == Stage::resting))
+    if (active && not_started(task))
         return came_up(ctx, task);
     if (event.observed && !active)
         seen_down(ctx, task);
+    if (task.stage == Stage::settling) {
+        task.probes.apply(ctx, event);
+        check_ready(ctx, task);
+    }
+}
+
+bool BootRun::not_started(const BootTask& task) {
+    return task.stage == Stage::waiting || task.stage == Stage::held ||
+           task.stage == Stage::resting;
 }
 
 void BootRun::make_ready(Context& ctx, BootTask& task) {
@@ -122,60 +161,126 @@ void BootRun::make_ready(Context& ctx, BootTask& task) {
         return;
     if (!task.dead_need.empty())
         return finish(ctx, task, Outcome::failed, "it requires " + task.dead_need);
+    leave_stage(task);
     task.stage = Stage::waiting;
+    task.locked = false;
     if (task.missing > 0) {
         task.held_for = "guests that it starts after";
         return;
     }
-    task.held_for = "a free place (max_parallel)";
+    if (const auto closed = gates_.closed(task.id); !closed.empty())
+        return hold(ctx, task, closed);
+    if (!task.unfit.empty())
+        return hold(ctx, task, "its definition to be mended: " + task.unfit);
+    task.held_for = "a free place";
     uri_of(task).ready.insert(key(task));
 }
 
 void BootRun::fill(Context& ctx, UriId id) {
     const auto& state = ctx.fleet.uri(id);
     auto& uri = uris_[static_cast<std::size_t>(id)];
-    uri.wake_up = kNever;
-    if (!state.listed)
-        return;
-    const auto limit = uri.policy.max_parallel;
-    while (!uri.ready.empty() && (limit == 0 || uri.active < limit) &&
-           ctx.calls.long_calls(id) < state.long_calls) {
-        if (ctx.now < uri.next_start) {
-            uri.wake_up = uri.next_start;
-            return;
+    uri.held.clear();
+    uri.held_by_host = false;
+    while (state.listed && !uri.ready.empty()) {
+        if (ctx.calls.long_calls(id) >= state.long_calls) {
+            uri.held = "libvirt: as many calls are under way as it serves at once";
+            break;
         }
-        auto& task = tasks_.at(std::get<GuestId>(*uri.ready.begin()));
-        if (ctx.calls.modifying(task.id)) {  // of a run before this one; its return comes
-            rest(ctx, task, kOtherCallRetry, "another call to return");
+        uri.held = uri.throttle.hold(ctx.now);
+        uri.held_by_host = uri.throttle.held_by_pressure();
+        auto* task = uri.held.empty() ? next_that_fits(uri) : nullptr;
+        if (task == nullptr)
+            break;
+        if (ctx.calls.modifying(task->id)) {  // of a run before this one; its return comes
+            rest(ctx, *task, kOtherCallRetry, "another call to return");
             continue;
         }
-        start(ctx, task);
-        uri.next_start = ctx.now + uri.policy.start_delay;
+        start(ctx, *task);
     }
+    if (!uri.held.empty())
+        uri.last_held = uri.held;
+}
+
+/// One that does not fit into the host's memory lets others pass only while nothing is on its way
+/// up: what that will leave free may be enough.
+BootTask* BootRun::next_that_fits(Uri& uri) {
+    for (const auto& place : uri.ready) {
+        auto& task = tasks_.at(std::get<GuestId>(place));
+        const auto why = uri.throttle.hold_for_memory(task.memory);
+        if (why.empty()) {
+            uri.held.clear();
+            uri.held_by_host = false;
+            return &task;
+        }
+        if (uri.held.empty())
+            uri.held = "the host's memory: " + task.name + " " + why;
+        uri.held_by_host = true;
+        if (uri.throttle.active() > 0)
+            break;
+    }
+    return nullptr;
+}
+
+/// Whoever looks at the journal later wants to know why the boot took so long.
+void BootRun::tell_held(Context& ctx, UriId id) {
+    auto& uri = uris_[static_cast<std::size_t>(id)];
+    if (uri.held_by_host && !uri.told_held)
+        remark(ctx, record_.id, nullptr, NoticeKind::guest_held,
+               ctx.uri_text(id) + ": the next start waits for " + uri.held, false);
+    uri.told_held = uri.held_by_host;
+}
+
+/// Only while somebody waits for a place: an idle run wakes nobody up.
+void BootRun::measure_host(Context& ctx) {
+    bool wanted = false;
+    for (std::size_t i = 0; i < uris_.size(); ++i)
+        wanted = wanted || (!over() && ctx.fleet.uris()[i].listed &&
+                            uris_[i].throttle.wants_measure(!uris_[i].ready.empty()));
+    if (wanted == measuring_)
+        return;
+    measuring_ = wanted;
+    ctx.out.emplace_back(WatchHost{wanted});
+    if (!wanted)
+        for (auto& uri : uris_)
+            uri.throttle.forget_measure();
 }
 
 void BootRun::advance(Context& ctx) {
     if (over())
         return;
-    for (const auto& id : agenda_.take_due(ctx.now)) {
-        auto& task = tasks_.at(id);
-        if (task.stage == Stage::starting || task.stage == Stage::overdue)
-            start_overdue(ctx, task);
-        else if (task.stage == Stage::settling)
-            check_ready(ctx, task);
-        else if (task.stage == Stage::resting)
-            make_ready(ctx, task);
-        else if (task.stage == Stage::watched)
-            watch(ctx, task);
+    for (const auto& id : agenda_.take_due(ctx.now))
+        look_after(ctx, tasks_.at(id));
+    for (std::size_t i = 0; i < uris_.size(); ++i) {
+        if (!uris_[i].seeded)
+            continue;
+        fill(ctx, static_cast<UriId>(i));
+        tell_held(ctx, static_cast<UriId>(i));
     }
-    for (std::size_t i = 0; i < uris_.size(); ++i)
-        if (uris_[i].seeded)
-            fill(ctx, static_cast<UriId>(i));
     silent_.clear();
     for (std::size_t i = 0; i < uris_.size(); ++i)
         if (!uris_[i].seeded)
             silent_.push_back(ctx.fleet.uris()[i].uri + ": " + ctx.fleet.uris()[i].reason);
     finish_if_done(ctx);
+    measure_host(ctx);
+}
+
+/// Its time has come.
+void BootRun::look_after(Context& ctx, BootTask& task) {
+    switch (task.stage) {
+        case Stage::starting:
+        case Stage::overdue:
+            return start_overdue(ctx, task);
+        case Stage::settling:
+            return check_ready(ctx, task);
+        case Stage::held:
+        case Stage::resting:
+            return make_ready(ctx, task);
+        case Stage::watched:
+            return watch(ctx, task);
+        case Stage::waiting:
+        case Stage::over:
+            return;
+    }
 }
 
 void BootRun::finish_if_done(Context& ctx) {
@@ -188,13 +293,38 @@ void BootRun::stop(Context& ctx, RunState state, const std::string& why) {
     for (auto& [id, task] : tasks_) {
         if (task.over())
             continue;
-        const bool up = task.stage == Stage::settling;
-        finish(ctx, task, up ? Outcome::started : Outcome::skipped, why);
+        const auto outcome = task.stage == Stage::settling ? Outcome::started
+                             : task.locked                 ? Outcome::held_elsewhere
+                                                           : Outcome::skipped;
+        finish(ctx, task, outcome, why);
     }
     conclude_run(ctx, record_, state, why);
+    measure_host(ctx);
+}
+
+bool BootRun::idle() const {
+    const auto is_idle = [](const auto& entry) {
+        const auto stage = entry.second.stage;
+        return stage == Stage::over || stage == Stage::held || stage == Stage::waiting;
+    };
+    const auto nobody_ready = [](const Uri& uri) { return uri.ready.empty(); };
+    return std::ranges::all_of(uris_, nobody_ready) && std::ranges::all_of(tasks_, is_idle);
+}
+
+void BootRun::keep_up(const Event& event) {
+    if (const auto* changed = std::get_if<WatchChanged>(&event))
+        gates_.apply(*changed);
 }
 
 void BootRun::go_on(Context& ctx) {
+    for (auto& [id, task] : tasks_) {
+        if (!not_started(task))
+            continue;
+        if (is_active(ctx.fleet.state(id)))
+            came_up(ctx, task);
+        else if (!task.locked)
+            make_ready(ctx, task);
+    }
     for (std::size_t i = 0; i < uris_.size(); ++i)
         if (ctx.fleet.uris()[i].listed && !uris_[i].seeded)
             seed(ctx, static_cast<UriId>(i));
@@ -208,7 +338,8 @@ bool BootRun::minds(const GuestId& id) const {
 TimePoint BootRun::next_deadline() const {
     auto next = agenda_.next();
     for (const auto& uri : uris_)
-        next = std::min(next, uri.wake_up);
+        if (!uri.ready.empty())
+            next = std::min(next, uri.throttle.wake_up());
     return next;
 }
 
@@ -220,7 +351,17 @@ RunProgress BootRun::progress() const {
 }
 
 std::vector<GuestProgress> BootRun::guests() const {
-    return progress_of_all(tasks_);
+    std::vector<GuestProgress> guests;
+    for (const auto& [id, task] : tasks_) {
+        auto progress = progress_of(task);
+        const auto& uri = uris_[static_cast<std::size_t>(id.uri)];
+        if (task.stage == Stage::settling)
+            progress.held_for = task.probes.waiting_for();
+        else if (task.stage == Stage::waiting && task.missing == 0 && !uri.held.empty())
+            progress.held_for = uri.held;
+        guests.push_back(std::move(progress));
+    }
+    return guests;
 }
 
 }  // namespace guestd::core

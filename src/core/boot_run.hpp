@@ -4,6 +4,11 @@
 /// A boot run: the resume list, the autostart guests and those of `start.policy = "always"` come
 /// up, in order, no faster than the host takes them.
 ///
+/// A guest's way: *waiting* for those that it starts after, or for a place (throttle.hpp); *held*
+/// by something outside guestd and libvirt's wait list, which may never end (gates.hpp, a missing
+/// disk, a lock, a definition that is wrong); *starting*; *settling* until it is ready
+/// (probes.hpp); over.
+///
 /// A guest counts against `max_parallel` from the start call until it is ready. An entry leaves the
 /// resume list when its guest is confirmed running, and for no other reason but an administrator's
 /// policy; an event alone confirms nothing. A URI's part begins when it answers, however late; its
@@ -20,12 +25,20 @@
 
 #include "core/agenda.hpp"
 #include "core/context.hpp"
+#include "core/gates.hpp"
 #include "core/order.hpp"
+#include "core/probes.hpp"
+#include "core/throttle.hpp"
 
 namespace guestd::core {
 
+/// Keys of Learned: URI, a blank and the UUID follow. Seconds from the start call until ready.
+inline const std::string kLearnedReady = "boot.ready:";
+/// After a call of unknown result though libvirt answers.
+inline constexpr Duration kUnknownRetry = 1s;
+
 struct BootTask : Task {
-    enum class Stage { waiting, starting, overdue, settling, resting, watched, over };
+    enum class Stage { waiting, held, starting, overdue, settling, resting, watched, over };
     StartPolicy policy;
     int priority = 0;
     Bytes memory{};
@@ -33,12 +46,20 @@ struct BootTask : Task {
     bool had_image = false;       ///< a managed save image was there when it was started
     bool expect_restore = false;  ///< the resume list says so
     bool was_up = false;          ///< an earlier life of guestd saw it come up
+    bool force_boot = false;      ///< its image is set aside
+    std::string cold_cause;       ///< why it boots though it had been saved
+    bool locked = false;          ///< held by the lock on its disk
+    std::string unfit;            ///< held by what is wrong with its definition
+    std::string waited_for;       ///< for the history
+    std::string told_held;        ///< in the journal, once
     Stage stage = Stage::waiting;
     CallId call = 0;
     CallId look = 0;        ///< a reading of its state
     unsigned failures = 0;  ///< starts that libvirt refused
     TimePoint next_try{};
+    TimePoint called{};    ///< its start, the last time
     TimePoint up_since{};  ///< the start call had returned
+    ProbeSet probes;
     TimePoint ready_by = kNever;
     unsigned missing = 0;   ///< guests that it starts after and that are not ready
     std::string dead_need;  ///< a failed one that it requires
@@ -66,9 +87,11 @@ public:
     bool over() const { return record_.state != RunState::active; }
     /// The guest's way through the run is not over: its entry is this run's business.
     bool minds(const GuestId& id) const;
-    /// Every guest that it knows of is dealt with: it only waits for URIs that do not answer.
-    bool idle() const { return pending_ == 0; }
-    /// Another run has come and gone meanwhile, while this one was idle.
+    /// Nothing is under way: it only waits for URIs that do not answer, and for what holds guests.
+    bool idle() const;
+    /// While another run has its turn: what changes outside is noted.
+    void keep_up(const Event& event);
+    /// The other run is over.
     void go_on(Context& ctx);
     TimePoint next_deadline() const;
     const RunRecord& record() const { return record_; }
@@ -78,10 +101,11 @@ public:
 private:
     struct Uri {
         bool seeded = false;
-        UriPolicy policy;
-        unsigned active = 0;         ///< starting or settling
-        TimePoint next_start{};      ///< start_delay after the last one
-        TimePoint wake_up = kNever;  ///< when a free place waits for `next_start` only
+        Throttle throttle;
+        std::string held;           ///< why no further guest starts
+        std::string last_held;      ///< for the history
+        bool held_by_host = false;  ///< its pressure, or memory
+        bool told_held = false;     ///< of this stretch
         std::set<std::tuple<long, std::uint64_t, GuestId>> ready;
     };
     using Stage = BootTask::Stage;
@@ -111,25 +135,43 @@ private:
     void on_returned(Context& ctx, const CallReturned& event);
     void make_ready(Context& ctx, BootTask& task);
     void fill(Context& ctx, UriId uri);
+    BootTask* next_that_fits(Uri& uri);
+    void tell_held(Context& ctx, UriId uri);
+    void look_after(Context& ctx, BootTask& task);
+    BootTask* probing(const Context& ctx, WatchId watch);
+    static bool not_started(const BootTask& task);
+    void measure_host(Context& ctx);
+    void retry_locked(Context& ctx, UriId uri);
     void finish_if_done(Context& ctx);
     Uri& uri_of(const BootTask& task) { return uris_[static_cast<std::size_t>(task.id.uri)]; }
 
     // boot_guest.cpp: one guest on its way up
     void start(Context& ctx, BootTask& task);
+    void call_start(Context& ctx, BootTask& task);
+    void hold(Context& ctx, BootTask& task, std::string held_for);
+    void unhold(Context& ctx, BootTask& task);
+    void redefined(Context& ctx, BootTask& task);
     Duration start_time(const BootTask& task);
     static void forget(Context& ctx, const GuestId& id);
     void start_overdue(Context& ctx, BootTask& task);
     void came_up(Context& ctx, BootTask& task);
     void check_ready(Context& ctx, BootTask& task);
-    bool is_ready(const Context& ctx, const BootTask& task, TimePoint& look_again) const;
+    bool is_ready(Context& ctx, BootTask& task, TimePoint& look_again);
+    void now_ready(Context& ctx, BootTask& task, bool ready);
     void start_failed(Context& ctx, BootTask& task, const CallReturned& event);
+    void note_error(Context& ctx, const BootTask& task, const std::string& why);
     void rest(Context& ctx, BootTask& task, Duration time, std::string held_for);
     void watch(Context& ctx, BootTask& task);
     void look(Context& ctx, BootTask& task);
     void seen_down(Context& ctx, BootTask& task);
     void finish(Context& ctx, BootTask& task, Outcome outcome, std::string cause);
-    void leave_stage(BootTask& task);
+    void leave_stage(BootTask& task, bool ready = false);
     static std::tuple<long, std::uint64_t, GuestId> key(const BootTask& task);
+
+    // boot_image.cpp: what it is restored from
+    void image_seen(Context& ctx, BootTask& task, const CallReturned& event);
+    bool stopped_by_image(Context& ctx, BootTask& task, const SavedImage& image);
+    bool out_of_tries(Context& ctx, BootTask& task, const std::string& why);
 
     RunRecord record_;
     std::set<GuestId> only_;
@@ -140,6 +182,8 @@ private:
     std::map<GuestId, BootTask> tasks_;
     std::size_t pending_ = 0;
     Agenda<GuestId> agenda_;
+    Gates gates_;
+    bool measuring_ = false;  ///< the host is
     std::vector<std::string> silent_;
 };
 

@@ -14,6 +14,10 @@ namespace {
 bool was_up(const RunGuestRecord& row) {
     return row.outcome != Outcome::pending && !row.ended;
 }
+/// "qemu:///system", and not "qemu+ssh://host/system".
+bool is_local(const std::string& uri) {
+    return uri.find(":///") != std::string::npos;
+}
 bool is_open(const RunGuestRecord& row) {
     return row.outcome == Outcome::pending || was_up(row);
 }
@@ -23,8 +27,8 @@ bool is_open(const RunGuestRecord& row) {
 void BootRun::seed(Context& ctx, UriId id) {
     auto& uri = uris_[static_cast<std::size_t>(id)];
     uri.seeded = true;
-    uri.policy = ctx.policy.uri(ctx.uri_text(id), std::nullopt);
-    uri.next_start = ctx.now;
+    const auto& text = ctx.uri_text(id);
+    uri.throttle = Throttle{ctx.policy.uri(text, std::nullopt), is_local(text), ctx.now};
 
     std::vector<GuestId> ids;
     std::vector<OrderNode> nodes;
@@ -197,10 +201,12 @@ void BootRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
     }
     for (const auto& id : ids) {
         auto& task = tasks_.at(id);
-        if (task.was_up)
+        if (task.was_up) {
             came_up(ctx, task);
-        else
-            make_ready(ctx, task);
+            continue;
+        }
+        gates_.add(ctx, id, task.name, task.policy.needs);
+        make_ready(ctx, task);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/calls.hpp"
 #include "core/fleet.hpp"
+#include "core/watches.hpp"
 #include "guestd/commands.hpp"
 #include "guestd/policy.hpp"
 #include "guestd/view.hpp"
@@ -45,10 +46,14 @@ private:
     std::map<std::string, double> values_;
 };
 
+class Clocks;
+
 /// References are valid for one step only; nothing keeps a Context.
 struct Context {
     Fleet& fleet;
     Calls& calls;
+    Watches& watches;
+    Clocks& clocks;
     ResumeList& resume;
     Learned& learned;
     const PolicySource& policy;

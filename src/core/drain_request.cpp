@@ -146,6 +146,8 @@ void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& ev
         task.acknowledged = true;
     if (event.bytes.count > 0)
         task.done = event.bytes;
+    if (event.image)
+        task.image_identity = event.image->identity;
     // Whoever asked: what was read is true.
     if (event.observed && !is_active(event.observed->state))
         return on_gone(ctx, task);

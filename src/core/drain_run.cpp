@@ -276,6 +276,7 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
         if (const auto* listed = ctx.resume.find(uri, task.id.uuid))
             entry = *listed;
         entry.expect_restore = true;
+        entry.disk_identity = task.image_identity;
         ctx.resume.put(ctx.out, entry);
     }
     // Left alone while the host stays up: it never went down, so there is nothing to bring back.

@@ -61,6 +61,7 @@ struct DrainTask : Task {
     bool awaits_start = false;        ///< a start of an earlier run is still under way
     bool counts_as_shutting = false;  ///< has a place of parallel_shutdown
     bool counts_as_saving = false;    ///< has a place of parallel_save
+    std::string image_identity;       ///< of its disks and its image, once it is saved
     bool gone = false;                ///< it is over because the guest is down
     unsigned blockers = 0;            ///< dependents that are still up
     std::vector<GuestId> releases;    ///< whom this one's end lets go on

@@ -56,8 +56,10 @@ void Fleet::know(const std::vector<std::string>& uris) {
         state.known = state.known || std::ranges::find(uris, state.uri) != uris.end();
 }
 
-void Fleet::apply(const InventoryListed& event) {
+void Fleet::apply(const InventoryListed& event, TimePoint now) {
     auto& state = uris_.at(static_cast<std::size_t>(event.uri));
+    if (!state.listed)
+        state.since = now;
     state.listed = state.known = true;
     state.reason.clear();
     state.long_calls = std::max(1U, event.long_calls);
@@ -78,8 +80,10 @@ void Fleet::apply(const InventoryListed& event) {
     });
 }
 
-void Fleet::apply(const UriLost& event) {
+void Fleet::apply(const UriLost& event, TimePoint now) {
     auto& state = uris_.at(static_cast<std::size_t>(event.uri));
+    if (state.listed || state.since == TimePoint{})
+        state.since = now;
     state.listed = false;
     state.reason = event.reason;
 }

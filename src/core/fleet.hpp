@@ -29,6 +29,7 @@ struct UriState {
     bool listed = false;  ///< answers now
     bool known = false;   ///< has answered once, in this life or an earlier one
     std::string reason = "not connected yet";
+    TimePoint since{};  ///< it has answered, or not, since then
     unsigned long_calls = 1;
 };
 
@@ -39,8 +40,8 @@ public:
     /// These have answered in an earlier life.
     void know(const std::vector<std::string>& uris);
 
-    void apply(const InventoryListed& event);
-    void apply(const UriLost& event);
+    void apply(const InventoryListed& event, TimePoint now);
+    void apply(const UriLost& event, TimePoint now);
     void apply(const GuestChanged& event);
     void apply(const AgentChanged& event);
     void observe(const GuestId& id, const GuestInfo& info);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/boot_run.hpp"
+#include "core/clocks.hpp"
 #include "core/drain_run.hpp"
 
 namespace guestd {
@@ -21,12 +22,15 @@ public:
     void step(Outbox& out, const Event& event, TimePoint now);
 
     Context context(Outbox& out, TimePoint now) {
-        return Context{fleet_, calls_, resume_, learned_, *policy_, last_store_, out, now};
+        return Context{fleet_,   calls_,   watches_,    clocks_, resume_,
+                       learned_, *policy_, last_store_, out,     now};
     }
 
     std::string boot_id_;
     Fleet fleet_;
     Calls calls_;
+    Watches watches_;
+    Clocks clocks_;
     ResumeList resume_;
     Learned learned_;
     std::shared_ptr<const PolicySource> policy_;
@@ -40,7 +44,7 @@ public:
     std::set<CallId> looks_;  ///< of ours, outside any run
 
 private:
-    void take_in(const Event& event);
+    void take_in(const Event& event, TimePoint now);
     void request(Context& ctx, const RunRequested& event);
     void cancel(Context& ctx, RunId run);
     void begin_boot(Context& ctx, RunRecord record, std::vector<GuestId> only);
@@ -100,11 +104,11 @@ void Machine::Impl::begin_boot(Context& ctx, RunRecord record, std::vector<Guest
     boot_->begin(ctx);
 }
 
-void Machine::Impl::take_in(const Event& event) {
+void Machine::Impl::take_in(const Event& event, TimePoint now) {
     if (const auto* listed = std::get_if<InventoryListed>(&event)) {
-        fleet_.apply(*listed);
+        fleet_.apply(*listed, now);
     } else if (const auto* lost = std::get_if<UriLost>(&event)) {
-        fleet_.apply(*lost);
+        fleet_.apply(*lost, now);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         fleet_.apply(*changed);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
@@ -177,7 +181,7 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
     }
     const auto* changed = std::get_if<GuestChanged>(&event);
     const bool was_up = changed != nullptr && is_active(fleet_.state(changed->guest));
-    take_in(event);
+    take_in(event, now);
     auto ctx = context(out, now);  // with the policy that may just have come
     ctx.returned = returned;
     look_at_defined(ctx, event);
@@ -189,6 +193,9 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
         drain_->handle(ctx, event);
     else if (boot_)
         boot_->handle(ctx, event);
+    if (parked_)
+        parked_->keep_up(event);
+    clocks_.handle(ctx, event);
     settle_entries(ctx, event, returned, was_up);
     if (const auto* call = std::get_if<CallReturned>(&event))
         looks_.erase(call->id);
@@ -196,6 +203,7 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
         drain_->advance(ctx);
     if (boot_)
         boot_->advance(ctx);
+    clocks_.advance(ctx);
     retire_runs(ctx);
 }
 
@@ -231,6 +239,7 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
     auto record = new_run(ctx, RunKind::drain, event.trigger);
     record.selection = event.selection;
     end_parked(ctx);
+    clocks_.give_up();
     if (boot_ && boot_->idle() && !host_goes_down(event.trigger) && !event.selection.empty()) {
         parked_ = std::move(boot_);
     } else if (boot_) {
@@ -291,7 +300,7 @@ Outbox Machine::step(const Event& event, TimePoint now) {
 }
 
 TimePoint Machine::next_deadline() const {
-    auto next = kNever;
+    auto next = impl_->clocks_.next_deadline();
     if (impl_->boot_)
         next = std::min(next, impl_->boot_->next_deadline());
     if (impl_->drain_)
@@ -327,7 +336,7 @@ std::vector<Machine::UriView> Machine::uris() const {
     std::vector<UriView> views;
     for (std::size_t i = 0; i < impl_->fleet_.uris().size(); ++i) {
         const auto& state = impl_->fleet_.uris()[i];
-        UriView view{state.uri, state.listed, state.reason, {}};
+        UriView view{state.uri, state.listed, state.reason, state.since, {}};
         for (const auto* guest : impl_->fleet_.guests(static_cast<UriId>(i)))
             view.guests.push_back(guest->info);
         views.push_back(std::move(view));

@@ -91,9 +91,12 @@ void Driver::carry_out(const Command& command) {
                 world_.submit(what);
             else if constexpr (std::is_same_v<Kind, AbandonCall>)
                 world_.abandon(what);
-            else if constexpr (std::is_same_v<Kind, Watch> || std::is_same_v<Kind, Unwatch> ||
-                               std::is_same_v<Kind, WatchHost>)
-                return;
+            else if constexpr (std::is_same_v<Kind, Watch>)
+                world_.watch(what);
+            else if constexpr (std::is_same_v<Kind, Unwatch>)
+                world_.unwatch(what.id);
+            else if constexpr (std::is_same_v<Kind, WatchHost>)
+                world_.watch_host(what.wanted);
             else if constexpr (!std::is_same_v<Kind, Notice>)
                 store_.write(what);
         },

@@ -14,6 +14,7 @@ constexpr Duration kGoesOn = 1s;
 
 void World::come_up(Guest& guest, Lifecycle how) {
     ++guest.life;
+    guest.up_at = clock_.now();
     const bool restored = how == Lifecycle::restored;
     ++(restored ? guest.truth.restores : guest.truth.boots);
     const bool paused = restored && guest.image_paused;

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "guestd/events.hpp"
 #include "guestd/policy.hpp"
@@ -55,6 +56,16 @@ struct GuestModel {
     TimePoint locked_until{};     ///< its disk lock is held elsewhere
     bool image_breaks = false;    ///< its image cannot be restored
     bool image_vanishes = false;  ///< its image is silently dropped, and it boots
+    bool image_partial = false;   ///< its save was cut short: the same, and its header tells
+    std::vector<std::string> image_differences;  ///< from its definition
+    unsigned disk_version = 1;                   ///< grows when somebody writes to its disks
+    TimePoint disk_from{};  ///< its disk, `path:/disks/NAME`, is not there before
+    bool unfit = false;     ///< its definition cannot be started
+
+    // How it shows that it is up.
+    std::optional<Duration> serves_after;  ///< tcp and exec; empty = when it has booted
+    bool has_io = true;                    ///< its driver has block statistics
+    bool never_rests = false;              ///< reads its disk for ever, not only while it boots
 };
 
 /// Chances in [0, 1] for each lifecycle event.

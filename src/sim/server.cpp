@@ -13,6 +13,8 @@ namespace {
 constexpr Duration kJobLockTime = 30s;
 /// An agent that does not answer is given up (VIR_DOMAIN_QEMU_AGENT_COMMAND_SHUTDOWN).
 constexpr Duration kAgentTime = 60s;
+/// What our own calls to it allow it.
+constexpr Duration kAgentAnswerTime = 10s;
 /// virProcessKillPainfullyDelay: SIGTERM only; SIGTERM and SIGKILL.
 constexpr Duration kGracefulTime = 15s;
 constexpr Duration kForcedTime = 40s;
@@ -25,6 +27,13 @@ constexpr Duration kProgressInterval = 1s;
 bool is_urgent(CallKind kind) {
     return kind == CallKind::probe || kind == CallKind::destroy_graceful ||
            kind == CallKind::destroy_forced;
+}
+
+/// Changes nothing.
+bool is_look(CallKind kind) {
+    return kind == CallKind::probe || kind == CallKind::inspect ||
+           kind == CallKind::inspect_image || kind == CallKind::ping_agent ||
+           kind == CallKind::find_address;
 }
 
 bool needs_job_lock(CallKind kind) {
@@ -103,23 +112,42 @@ void World::work(UriId id) {
         call->ordinary = target.busy < target.model.workers;
         ++(call->ordinary ? target.busy : target.busy_urgent);
         auto& asked = guest(call->call.guest);
-        if (call->call.kind != CallKind::probe && call->call.kind != CallKind::inspect)
+        if (!is_look(call->call.kind))
             asked.truth.asked.push_back({clock_.now(), call->call.kind});
         carry_out(call);
     }
+}
+
+CallReturned World::answer(const Handle& call, CallStatus status, std::string message) const {
+    const auto& about = guests_.at(call->call.guest);
+    const auto kind = call->call.kind;
+    GuestInfo seen{.uuid = about.id.uuid, .state = GuestState::absent, .persistent = false};
+    if (about.truth.state != GuestState::absent)
+        seen = info_of(about);
+    CallReturned returned{.id = call->call.id,
+                          .guest = about.id,
+                          .status = status,
+                          .message = std::move(message),
+                          .observed = seen};
+    if (kind == CallKind::inspect && is_active(about.truth.state))
+        returned.job = about.job == Job::save ? GuestJob::save : about.model.job;
+    if (kind == CallKind::start && status == CallStatus::refused &&
+        clock_.now() < about.model.disk_from)
+        returned.missing.push_back("/disks/" + about.model.name);
+    if (kind == CallKind::find_address && about.listening)
+        returned.address = "192.0.2.1";
+    const bool saved = kind == CallKind::save && status == CallStatus::done;
+    if ((saved || kind == CallKind::inspect_image) && about.truth.managed_save)
+        returned.image = image_of(about);
+    return returned;
 }
 
 void World::reply(const Handle& call, CallStatus status, std::string message, Bytes bytes) {
     const auto& id = call->call.guest;
     auto& target = uri(id);
     --(call->ordinary ? target.busy : target.busy_urgent);
-    const auto& about = guest(id);
-    GuestInfo seen{.uuid = id.uuid, .state = GuestState::absent, .persistent = false};
-    if (about.truth.state != GuestState::absent)
-        seen = info_of(about);
-    CallReturned returned{call->call.id, id, status, std::move(message), seen, bytes};
-    if (call->call.kind == CallKind::inspect && is_active(about.truth.state))
-        returned.job = about.job == Job::save ? GuestJob::save : about.model.job;
+    auto returned = answer(call, status, std::move(message));
+    returned.bytes = bytes;
     clock_.schedule_in(target.model.latency, [this, call, returned = std::move(returned)] {
         auto& from = uri(returned.guest);
         if (!client_ || from.connection != call->connection)
@@ -168,9 +196,10 @@ void World::carry_out(const Handle& call) {
             target.truth.remembered = call->call.kind == CallKind::remember;
             return reply(call, CallStatus::done);
         case CallKind::probe:
-        case CallKind::inspect:
         case CallKind::set_time:
         case CallKind::ping_agent:
+            return do_agent_call(target, call);
+        case CallKind::inspect:
         case CallKind::find_address:
         case CallKind::inspect_image:
             return reply(call, CallStatus::done);
@@ -208,11 +237,16 @@ void World::do_start(Guest& guest, const Handle& call) {
         return reply(call, CallStatus::refused, "domain is already running");
     if (clock_.now() < guest.model.locked_until)
         return reply(call, CallStatus::busy, "resource busy");
+    if (guest.model.unfit)
+        return reply(call, CallStatus::unfit, "unsupported configuration");
+    if (clock_.now() < guest.model.disk_from)
+        return reply(call, CallStatus::refused, "cannot access storage file");
     if (guest.model.start_failures > 0) {
         --guest.model.start_failures;
         return reply(call, CallStatus::refused, "cannot access storage file");
     }
-    if (call->call.force_boot || (guest.truth.managed_save && guest.model.image_vanishes))
+    const bool vanishes = guest.model.image_vanishes || guest.model.image_partial;
+    if (call->call.force_boot || (guest.truth.managed_save && vanishes))
         guest.truth.managed_save = false;
     const bool restore = guest.truth.managed_save;
     if (restore && guest.model.image_breaks)
@@ -261,6 +295,19 @@ void World::do_agent(Guest& guest, const Handle& call) {
     }
 }
 
+/// What a living agent does at once, and a dead one never.
+void World::do_agent_call(Guest& guest, const Handle& call) {
+    if (!guest.agent_connected)
+        return reply(call, CallStatus::refused, "guest agent is not connected");
+    if (guest.model.agent == Agent::hangs)
+        return as_daemon(guest.id.uri, kAgentAnswerTime, [this, call] {
+            reply(call, CallStatus::refused, "guest agent is not responding");
+        });
+    if (call->call.kind == CallKind::set_time)
+        ++guest.truth.clock_sets;
+    reply(call, CallStatus::done);
+}
+
 void World::do_save(Guest& guest, const Handle& call) {
     const bool can =
         guest.truth.state == GuestState::running || guest.truth.state == GuestState::paused;
@@ -285,6 +332,7 @@ void World::do_save(Guest& guest, const Handle& call) {
             const auto as = call->call.save_as.value_or(saved.before_job);
             saved.image_paused = as == GuestState::paused;
             saved.truth.managed_save = true;
+            saved.image_version = saved.model.disk_version;
             off(saved, Lifecycle::saved);
             reply(call, CallStatus::done, {}, bytes);
         }

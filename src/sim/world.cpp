@@ -167,6 +167,8 @@ void World::client_died() {
     client_ = false;
     ++client_life_;
     inbox_.clear();
+    watches_.clear();
+    host_watched_ = false;
     for (auto& uri : uris_) {
         uri->connected = false;
         ++uri->connection;

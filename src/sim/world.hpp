@@ -35,6 +35,7 @@ struct Truth {
     unsigned boots = 0;     ///< started from nothing
     unsigned restores = 0;  ///< started from its image
     unsigned kills = 0;     ///< destroyed, or lost with the host
+    unsigned clock_sets = 0;
     struct Asked {
         TimePoint at;
         CallKind kind = CallKind::probe;
@@ -68,7 +69,13 @@ public:
     void start_by_hand(const GuestId& id);
     void stop_by_hand(const GuestId& id);
     void undefine(const GuestId& id);
+    /// With whatever has been changed in its model.
+    void redefine(const GuestId& id) { emit(guest(id), Lifecycle::defined); }
     GuestModel& model(const GuestId& id) { return guest(id).model; }
+    /// What no one has named is always there.
+    void need(const Need& need, TimePoint from, TimePoint to = kNever);
+    /// What the host's sensors say from then on; nothing at first.
+    void host_is(TimePoint from, HostMeasured measure);
     /// The host's power fails and comes back: every active guest is lost, images stay.
     void power_cycle();
 
@@ -77,6 +84,9 @@ public:
     void client_died();
     void submit(const Call& call);
     void abandon(const AbandonCall& call);
+    void watch(const Watch& watch);
+    void unwatch(WatchId id) { watches_.erase(id); }
+    void watch_host(bool wanted);
     std::vector<Event> take_events() { return std::exchange(inbox_, {}); }
     /// Reaches the client, if there is one.
     void tell(Event event) { inbox_.push_back(std::move(event)); }
@@ -98,6 +108,8 @@ private:
         GuestId id;
         Truth truth;
         unsigned life = 0;  ///< grows with each start and stop
+        TimePoint up_at{};
+        unsigned image_version = 0;  ///< its disks' when it was saved
         bool listening = false;
         bool agent_connected = false;
         bool stopping = false;
@@ -144,6 +156,8 @@ private:
     void carry_out(const Handle& call);
     bool wait_for_job(Guest& guest, const Handle& call);
     void reply(const Handle& call, CallStatus status, std::string message = {}, Bytes bytes = {});
+    CallReturned answer(const Handle& call, CallStatus status, std::string message) const;
+    void do_agent_call(Guest& guest, const Handle& call);
     void do_start(Guest& guest, const Handle& call);
     void do_agent(Guest& guest, const Handle& call);
     void do_acpi(Guest& guest, const Handle& call);
@@ -163,8 +177,26 @@ private:
     void go_down(Guest& guest);
     void off(Guest& guest, Lifecycle how);
 
+    // sensors.cpp: what the client watches
+    bool holds(const Need& need) const;
+    bool serves(const Guest& guest) const;
+    void tell_watch(WatchId id);
+    void tell_io(WatchId id);
+    void tell_host(unsigned turn);
+    SavedImage image_of(const Guest& guest) const;
+
+    struct Opening {
+        Need need;
+        TimePoint from;
+        TimePoint to;
+    };
     Clockwork clock_;
     Dice dice_;
+    std::vector<Opening> needs_;
+    std::map<WatchId, Watch> watches_;
+    HostMeasured host_;
+    bool host_watched_ = false;
+    unsigned host_turn_ = 0;
     std::vector<std::unique_ptr<Uri>> uris_;
     std::map<GuestId, Guest> guests_;
     std::vector<Event> inbox_;

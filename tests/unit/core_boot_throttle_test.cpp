@@ -87,14 +87,6 @@ TEST_F(Throttle, agent_is_ready_when_it_connects) {
     EXPECT_LE(wait, 26s);
 }
 
-TEST_F(Throttle, a_guest_without_an_agent_channel_does_not_wait_for_one) {
-    const auto web = add_listed("web");
-    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::agent}};
-    host.boot();
-    EXPECT_EQ(host.outcome(web), Outcome::started);
-    EXPECT_LE(*host.last_run().ended - host.last_run().started, 10s);
-}
-
 TEST_F(Throttle, all_probes_of_a_list_must_hold) {
     auto model = stopped();
     model.agent = sim::Agent::answers;

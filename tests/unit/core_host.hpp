@@ -86,6 +86,11 @@ std::vector<std::pair<TimePoint, T>> Host::commands() const {
     return found;
 }
 
+/// Virtual times are exact but for latencies and the ticks of what looks once a second.
+inline void expect_seconds(Duration time, double seconds) {
+    EXPECT_NEAR(std::chrono::duration<double>(time).count(), seconds, 1.2);
+}
+
 inline Step shutdown_for(Duration time, ShutdownMode mode = ShutdownMode::automatic) {
     return Step{StepKind::shutdown, mode, time, {}};
 }
