@@ -10,7 +10,7 @@ namespace guestd::ctl {
 namespace {
 
 int cancel(Context& context, std::uint32_t run) {
-    const Json cancelled = context.client().call("Cancel", {run});
+    const Json cancelled = context.client().command("Cancel", {run});
     const bool done = cancelled.is_boolean() && cancelled.get<bool>();
     if (context.json)
         print_json({{"cancelled", done}});

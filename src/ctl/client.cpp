@@ -5,7 +5,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "ctl/agent.hpp"
 #include "ctl/exit_codes.hpp"
+#include "ctl/terminal.hpp"
 #include "guestd/utf8.hpp"
 #include "systemd/bus_names.hpp"
 
@@ -14,8 +16,9 @@ namespace {
 
 /// guestd answers at once; the longest it takes is a read of its history from a slow disk.
 constexpr std::chrono::microseconds kCallTimeout = std::chrono::seconds{15};
-
-using Message = std::unique_ptr<sd_bus_message, Unref<sd_bus_message_unref>>;
+/// guestd gives up on the person first, and says so.
+constexpr std::chrono::microseconds kPersonCallTimeout =
+    bus::kPersonTimeout + std::chrono::seconds{15};
 
 int check(int result, const char* doing, Exit status = kExitFailure) {
     if (result < 0)
@@ -101,28 +104,60 @@ Client::Client(bool user_bus) {
 }
 
 Json Client::call(const char* method, const std::vector<Argument>& arguments) {
-    sd_bus_message* raw = nullptr;
-    check(sd_bus_message_new_method_call(bus_.get(), &raw, bus::kService, bus::kPath, bus::kManager,
-                                         method),
+    if (auto answer = try_call(method, arguments, false))
+        return *answer;
+    throw Stop{kExitFailure, needs_password_};
+}
+
+Json Client::command(const char* method, const std::vector<Argument>& arguments) {
+    if (auto answer = try_call(method, arguments, false))
+        return *answer;
+    if (terminal().asks) {
+        const TerminalAgent agent;
+        if (auto answer = try_call(method, arguments, true))
+            return *answer;
+    }
+    throw Stop{kExitFailure, needs_password_ + "; try it at a terminal, or as root"};
+}
+
+/// Nothing when somebody would have to authenticate for it, and `person` does not allow to ask.
+std::optional<Json> Client::try_call(const char* method, const std::vector<Argument>& arguments,
+                                     bool person) {
+    const Message message = new_call(method, arguments);
+    check(sd_bus_message_set_allow_interactive_authorization(message.get(), person ? 1 : 0),
           "write a call");
-    const Message message{raw};
-    for (const auto& argument : arguments)
-        std::visit(Appender{raw}, argument);
-    check(sd_bus_message_set_auto_start(raw, 0), "write a call");
+    const auto timeout = person ? kPersonCallTimeout : kCallTimeout;
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message* reply = nullptr;
-    const int result = sd_bus_call(
-        bus_.get(), raw, static_cast<std::uint64_t>(kCallTimeout.count()), &error, &reply);
+    const int result = sd_bus_call(bus_.get(), message.get(),
+                                   static_cast<std::uint64_t>(timeout.count()), &error, &reply);
     if (result < 0) {
+        const bool asks_for_person =
+            sd_bus_error_has_name(&error, bus::kErrorInteractionRequired) > 0;
         const Stop stop =
             sd_bus_error_is_set(&error) > 0
                 ? failure_of(error)
                 : Stop{kExitNotConnected, std::string{"cannot reach guestd: "} + strerror(-result)};
         sd_bus_error_free(&error);
-        throw stop;
+        if (!asks_for_person)
+            throw stop;
+        needs_password_ = stop.what();
+        return std::nullopt;
     }
     const Message answer{reply};
     return decode(reply);
+}
+
+Client::Message Client::new_call(const char* method, const std::vector<Argument>& arguments) {
+    sd_bus_message* raw = nullptr;
+    check(sd_bus_message_new_method_call(bus_.get(), &raw, bus::kService, bus::kPath, bus::kManager,
+                                         method),
+          "write a call");
+    Message message{raw};
+    for (const auto& argument : arguments)
+        std::visit(Appender{raw}, argument);
+    check(sd_bus_message_set_auto_start(raw, 0), "write a call");
+    return message;
 }
 
 void Client::watch(const char* sender, const char* path, const char* interface, const char* member,

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -40,12 +41,20 @@ public:
     explicit Client(bool user_bus);
     /// Never starts guestd: that would be a boot run nobody asked for.
     Json call(const char* method, const std::vector<Argument>& arguments = {});
+    /// A call that polkit judges: when it wants a password, the person at the terminal, if there is
+    /// one, is asked for it.
+    Json command(const char* method, const std::vector<Argument>& arguments = {});
     /// From now on signals are kept until wait() hands them to `listener`.
     void listen(Listener listener);
     /// Hands out what has arrived; waits for at most `longest` when nothing has.
     void wait(std::chrono::microseconds longest);
 
 private:
+    using Message = std::unique_ptr<sd_bus_message, Unref<sd_bus_message_unref>>;
+
+    Message new_call(const char* method, const std::vector<Argument>& arguments);
+    std::optional<Json> try_call(const char* method, const std::vector<Argument>& arguments,
+                                 bool person);
     void watch(const char* sender, const char* path, const char* interface, const char* member,
                sd_bus_message_handler_t handler);
     static int on_signal(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept;
@@ -54,7 +63,8 @@ private:
 
     std::unique_ptr<sd_bus, Unref<sd_bus_flush_close_unref>> bus_;
     Listener listener_;
-    std::exception_ptr thrown_;  ///< by the listener, carried past sd-bus
+    std::string needs_password_;  ///< what guestd said when it wanted one
+    std::exception_ptr thrown_;   ///< by the listener, carried past sd-bus
 };
 
 }  // namespace guestd::ctl

@@ -114,7 +114,7 @@ int command_run(Context& context, const char* method, const std::vector<Argument
     if (wait)
         context.client().listen(
             [&](const std::string& member, const Json& values) { follower.hear(member, values); });
-    const auto run = context.client().call(method, arguments).get<std::uint32_t>();
+    const auto run = context.client().command(method, arguments).get<std::uint32_t>();
     if (wait)
         return follower.follow(run);
     if (context.json)

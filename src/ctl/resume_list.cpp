@@ -66,7 +66,7 @@ int resume_list(Context& context, const Strings& forget) {
     for (const auto& guest : forget)
         chosen.push_back(entry_of(entries, guest));
     for (const auto& entry : chosen)
-        context.client().call("Forget", {text_of(entry, "uri"), text_of(entry, "uuid")});
+        context.client().command("Forget", {text_of(entry, "uri"), text_of(entry, "uuid")});
     if (context.json)
         print_json({{"forgotten", chosen}});
     return kExitOk;

@@ -46,9 +46,4 @@ Reply<T> reply_to(Call call) {
     };
 }
 
-/// Goes on with `allowed` when whoever sent the call may command guestd, refuses the call if not;
-/// later, on the same thread: who the sender is must be asked of the bus. For now: root, and the
-/// user that guestd runs as. This is where polkit comes in.
-void if_may_command(const Call& call, std::function<void()> allowed);
-
 }  // namespace guestd::bus

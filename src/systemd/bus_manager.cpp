@@ -5,6 +5,7 @@
 
 #include "systemd/bus_encode.hpp"
 #include "systemd/bus_names.hpp"
+#include "systemd/bus_polkit.hpp"
 
 namespace guestd::bus {
 namespace {
@@ -106,7 +107,8 @@ void boot(Facade& facade, const Call& call) {
     Options options = read_options(call->message());
     request.skip = take<bool>(options, "skip").value_or(false);
     refuse_unknown(options);
-    if_may_command(call, [&facade, call, request] { answer_with(call, facade.boot(request)); });
+    if_may_command(call, actions::kBoot,
+                   [&facade, call, request] { answer_with(call, facade.boot(request)); });
 }
 
 void drain(Facade& facade, const Call& call) {
@@ -123,23 +125,25 @@ void drain(Facade& facade, const Call& call) {
         request.deadline = Duration{static_cast<Duration::rep>(*usec)};
     }
     refuse_unknown(options);
-    if_may_command(call, [&facade, call, request] { answer_with(call, facade.drain(request)); });
+    if_may_command(call, actions::kDrain,
+                   [&facade, call, request] { answer_with(call, facade.drain(request)); });
 }
 
 void cancel(Facade& facade, const Call& call) {
     const RunId run = read_u32(call->message());
-    if_may_command(call, [&facade, call, run] { answer_with(call, facade.cancel(run)); });
+    if_may_command(call, actions::kCancel,
+                   [&facade, call, run] { answer_with(call, facade.cancel(run)); });
 }
 
 void forget(Facade& facade, const Call& call) {
     const std::string uri = read_string(call->message());
     const Uuid uuid = uuid_of(read_string(call->message()));
-    if_may_command(call,
+    if_may_command(call, actions::kChangeResumeList,
                    [&facade, call, uri, uuid] { answer_with(call, facade.forget(uri, uuid)); });
 }
 
 void reload(Facade& facade, const Call& call) {
-    if_may_command(call, [&facade, call] {
+    if_may_command(call, actions::kReload, [&facade, call] {
         const Result<void> result = facade.reload();
         if (!result)
             call->refuse(Failure{result.error()});

@@ -4,6 +4,8 @@
 /// Names on the bus, shared by the daemon and guestctl. Part of the public interface: a name that
 /// was released once is never changed. Header only, so that guestctl needs nothing of the daemon.
 
+#include <chrono>
+
 namespace guestd::bus {
 
 inline constexpr const char* kService = "org.guestd1";
@@ -18,6 +20,12 @@ inline constexpr const char* kErrorRefused = "org.guestd1.Error.Refused";
 inline constexpr const char* kErrorInternal = "org.guestd1.Error.Internal";
 /// The bus' own name: clients and polkit agents know it.
 inline constexpr const char* kErrorAccessDenied = "org.freedesktop.DBus.Error.AccessDenied";
+/// The caller could do it if it let somebody be asked for a password, and did not.
+inline constexpr const char* kErrorInteractionRequired =
+    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
+
+/// How long somebody may take to authenticate: to find a password, not to come back from lunch.
+inline constexpr std::chrono::seconds kPersonTimeout{120};
 
 inline constexpr const char* kRunStarted = "RunStarted";
 inline constexpr const char* kRunEnded = "RunEnded";
