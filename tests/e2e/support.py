@@ -101,6 +101,17 @@ def configure(host, text):
     host.exec("guestd --check-config && systemctl reload guestd", check=True)
 
 
+def known_guests(host):
+    """{name: guest} as `guestctl --json list` has them."""
+    return {guest["name"]: guest for guest in json.loads(host.out("guestctl --json list"))}
+
+
+def held(host):
+    """{name: what for} of the guests that guestd holds."""
+    return {name: guest["held_for"] for name, guest in known_guests(host).items()
+            if guest.get("held_for")}
+
+
 def newest_run(host, kind):
     """(run, {name: guest}) of the newest run of a kind, as `guestctl --json history` has them."""
     runs = json.loads(host.out("guestctl --json history"))
@@ -114,5 +125,5 @@ def outcomes(host, kind):
     return {name: guest["outcome"] for name, guest in newest_run(host, kind)[1].items()}
 
 
-__all__ = ["Context", "Fleet", "Guestd", "Skip", "Stock", "configure", "expect", "newest_run",
-           "outcomes"]
+__all__ = ["Context", "Fleet", "Guestd", "Skip", "Stock", "configure", "expect", "held",
+           "known_guests", "newest_run", "outcomes"]
