@@ -4,6 +4,18 @@
 #include "systemd/bus_names.hpp"
 
 namespace guestd::bus {
+
+OpenCalls::Ticket OpenCalls::admit(const std::string& sender) {
+    auto& open = (*counts_)[sender];
+    if (open >= kMostOpenCalls)
+        return nullptr;
+    ++open;
+    return {static_cast<void*>(&open), [counts = counts_, sender](void*) {
+                if (--counts->at(sender) == 0)
+                    counts->erase(sender);
+            }};
+}
+
 PendingCall::~PendingCall() {
     if (!answered_)
         refuse(Failure{kErrorInternal, "guestd gave no answer"});

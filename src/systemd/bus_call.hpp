@@ -5,7 +5,9 @@
 /// reference and has not answered answers with an internal error, so that no caller hangs.
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "systemd/bus_encode.hpp"
@@ -13,10 +15,28 @@
 
 namespace guestd::bus {
 
+/// Calls of one connection that wait for the disk, polkit or a person. Enough for a program that
+/// asks everything at once; the bus bounds the connections of a user.
+inline constexpr unsigned kMostOpenCalls = 32;
+
+/// Counts them.
+class OpenCalls {
+public:
+    /// Held while a call is open. Null: `sender` has too many.
+    using Ticket = std::shared_ptr<void>;
+    Ticket admit(const std::string& sender);
+
+private:
+    using Counts = std::map<std::string, unsigned>;
+    // Tickets may outlive us.
+    std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+};
+
 class PendingCall {
 public:
     /// `message` is the incoming call; keeps a reference to it.
-    explicit PendingCall(sd_bus_message* message) : message_(sd_bus_message_ref(message)) {}
+    explicit PendingCall(sd_bus_message* message, OpenCalls::Ticket ticket = nullptr)
+        : message_(sd_bus_message_ref(message)), ticket_(std::move(ticket)) {}
     ~PendingCall();
     PendingCall(const PendingCall&) = delete;
     PendingCall& operator=(const PendingCall&) = delete;
@@ -31,6 +51,7 @@ public:
 
 private:
     Message message_;
+    OpenCalls::Ticket ticket_;
     bool answered_ = false;
 };
 using Call = std::shared_ptr<PendingCall>;

@@ -25,7 +25,13 @@ void cancel(Facade& facade, const Call& call);
 void forget(Facade& facade, const Call& call);
 void reload(Facade& facade, const Call& call);
 
-/// Vtable of the interface; its userdata is a Facade.
+/// What the interface works on.
+struct Manager {
+    Facade& facade;
+    OpenCalls open_calls;
+};
+
+/// Vtable of the interface; its userdata is a Manager.
 extern const sd_bus_vtable* const kManagerVtable;
 
 }  // namespace guestd::bus

@@ -11,6 +11,10 @@ namespace guestd::bus {
 inline constexpr const char* kService = "org.guestd1";
 inline constexpr const char* kPath = "/org/guestd1";
 inline constexpr const char* kManager = "org.guestd1.Manager";
+inline constexpr const char* kGuestsPath = "/org/guestd1/guest";
+inline constexpr const char* kGuest = "org.guestd1.Guest";
+inline constexpr const char* kRunsPath = "/org/guestd1/run";
+inline constexpr const char* kRun = "org.guestd1.Run";
 
 inline constexpr const char* kErrorInvalid = "org.guestd1.Error.InvalidArgument";
 inline constexpr const char* kErrorUnavailable = "org.guestd1.Error.Unavailable";

@@ -14,9 +14,11 @@ namespace {
 /// The bus daemon restarts seldom and comes back within a second or two.
 constexpr std::uint64_t kRetryUsec = 2'000'000;
 /// Five times a second looks live; more only wakes clients.
-constexpr std::uint64_t kProgressUsec = 200'000;
-/// Timers need not be exact to better than this.
+constexpr std::uint64_t kPaceUsec = 200'000;
+/// The timer need not be exact to better than this.
 constexpr std::uint64_t kAccuracyUsec = 10'000;
+/// After everything else: a flood of calls must not hold up what guestd does with the guests.
+constexpr int kPriority = SD_EVENT_PRIORITY_NORMAL + 10;
 /// Numbers of RequestName's answer, from the D-Bus specification.
 constexpr std::uint32_t kPrimaryOwner = 1;
 constexpr std::uint32_t kAlreadyOwner = 4;
@@ -41,16 +43,17 @@ const char* word_of(const Notice& notice) {
     return nullptr;
 }
 
-std::uint64_t now_of(sd_event* event) {
-    std::uint64_t now = 0;
-    check(sd_event_now(event, CLOCK_MONOTONIC, &now), "read the clock");
-    return now;
-}
-
 }  // namespace
 
 Server::Server(sd_event* event, Facade& facade, Remark remark, Bus which)
-    : event_(event), facade_(facade), remark_(std::move(remark)), which_(which) {
+    : event_(event),
+      facade_(facade),
+      remark_(std::move(remark)),
+      which_(which),
+      manager_{facade, {}},
+      objects_(facade),
+      progress_(event, kPaceUsec, "bus progress", [this] { send_progress(); }),
+      announcements_(event, kPaceUsec, "bus objects", [this] { objects_.announce(); }) {
     connect();
 }
 
@@ -83,16 +86,17 @@ void Server::open() {
           "connect to the bus");
     bus_.reset(bus);
     sd_bus_slot* slot = nullptr;
-    check(sd_bus_add_object_vtable(bus, &slot, kPath, kManager, kManagerVtable, &facade_),
+    check(sd_bus_add_object_vtable(bus, &slot, kPath, kManager, kManagerVtable, &manager_),
           "offer the interface");
     object_.reset(slot);
+    objects_.offer(bus);
     check(sd_bus_match_signal(bus, &slot, nullptr, "/org/freedesktop/DBus/Local",
                               "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, this),
           "watch the connection");
     gone_.reset(slot);
     check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
     name_.reset(slot);
-    check(sd_bus_attach_event(bus, event_, SD_EVENT_PRIORITY_NORMAL), "attach to the loop");
+    check(sd_bus_attach_event(bus, event_, kPriority), "attach to the loop");
     const StatusView status = facade_.status();
     degraded_ = status.degraded;
     active_run_ = status.active_run ? status.active_run->record.id : 0;
@@ -103,6 +107,7 @@ void Server::disconnect() noexcept {
     if (bus_)
         sd_bus_detach_event(bus_.get());
     object_.reset();
+    objects_.withdraw();
     name_.reset();
     gone_.reset();
     bus_.reset();
@@ -207,56 +212,35 @@ void Server::send_progress() {
     const auto progress = facade_.progress();
     if (!progress)
         return;
-    progress_sent_ = now_of(event_);
     signal(kProgress, [&](sd_bus_message* into) {
         append(into, progress->run.record.id);
         encode(into, *progress);
     });
 }
 
-void Server::arm_progress(std::uint64_t at) {
-    if (progress_timer_) {
-        check(sd_event_source_set_time(progress_timer_.get(), at), "arm a timer");
-        check(sd_event_source_set_enabled(progress_timer_.get(), SD_EVENT_ONESHOT), "arm a timer");
-        return;
-    }
-    sd_event_source* source = nullptr;
-    check(sd_event_add_time(event_, &source, CLOCK_MONOTONIC, at, kAccuracyUsec, on_progress_timer,
-                            this),
-          "arm a timer");
-    sd_event_source_set_description(source, "bus progress");
-    progress_timer_.reset(source);
-}
-
 void Server::progress_changed() {
     if (!owner_)
         return;
     try {
-        int armed = SD_EVENT_OFF;
-        if (progress_timer_)
-            check(sd_event_source_get_enabled(progress_timer_.get(), &armed), "read a timer");
-        if (armed != SD_EVENT_OFF)
-            return;
-        const std::uint64_t next = progress_sent_ + kProgressUsec;
-        if (progress_sent_ == 0 || now_of(event_) >= next)
-            send_progress();
-        else
-            arm_progress(next);
+        progress_.changed();
     } catch (const Failure& failure) {
         say(failure.what());
     }
 }
 
-int Server::on_progress_timer(sd_event_source*, std::uint64_t, void* userdata) noexcept {
+void Server::objects_changed() {
+    objects_.changed();
+    if (!owner_)
+        return;
     try {
-        static_cast<Server*>(userdata)->send_progress();
-    } catch (...) {
-        // The next change tries again.
+        announcements_.changed();
+    } catch (const Failure& failure) {
+        say(failure.what());
     }
-    return 0;
 }
 
 void Server::status_changed() {
+    objects_changed();
     const StatusView status = facade_.status();
     const RunId run = status.active_run ? status.active_run->record.id : 0;
     if (!owner_ || (status.degraded == degraded_ && run == active_run_))

@@ -16,7 +16,10 @@
 
 #include "guestd/commands.hpp"
 #include "systemd/bus_facade.hpp"
+#include "systemd/bus_manager.hpp"
 #include "systemd/bus_message.hpp"
+#include "systemd/bus_objects.hpp"
+#include "systemd/bus_pace.hpp"
 
 namespace guestd::bus {
 
@@ -45,8 +48,9 @@ public:
     /// There is something new in Facade::progress(). Call it as often as you like: the facade is
     /// asked, and the signal sent, at most five times a second.
     void progress_changed();
-    /// Facade::status() may have another `degraded` or active run: tells whoever watches the
-    /// properties, if so.
+    /// Facade::status() may have another `degraded` or active run, Facade::guests() other guests:
+    /// tells whoever watches the properties, if so; those of guests and runs at most five times a
+    /// second.
     void status_changed();
 
 private:
@@ -56,12 +60,11 @@ private:
     void retry_later() noexcept;
     void say(const std::string& text);
     void send_progress();
-    void arm_progress(std::uint64_t at);
+    void objects_changed();
     template <class Write>
     void signal(const char* member, Write&& write) noexcept;
 
     static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
-    static int on_progress_timer(sd_event_source*, std::uint64_t, void* userdata) noexcept;
     static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
 
@@ -77,9 +80,11 @@ private:
     std::string said_;  ///< last remark, so that it is not repeated with every attempt
     std::string degraded_;
     RunId active_run_ = 0;
-    std::uint64_t progress_sent_ = 0;  ///< CLOCK_MONOTONIC; 0 = never
+    Manager manager_;
+    Objects objects_;
+    Pace progress_;
+    Pace announcements_;
     Source retry_;
-    Source progress_timer_;
     // Slots go before the connection that they belong to.
     Connection bus_;
     Slot object_;

@@ -10,11 +10,17 @@ namespace guestd::bus {
 namespace {
 
 template <void (*Method)(Facade&, const Call&)>
-int method(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
+int method(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept {
     try {
-        const auto call = std::make_shared<PendingCall>(message);
+        auto& manager = *static_cast<Manager*>(userdata);
+        const char* const sender = sd_bus_message_get_sender(message);
+        auto ticket = manager.open_calls.admit(sender == nullptr ? "" : sender);
+        if (!ticket)
+            return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                    "too many calls of this program wait for an answer");
+        const auto call = std::make_shared<PendingCall>(message, std::move(ticket));
         try {
-            Method(*static_cast<Facade*>(userdata), call);
+            Method(manager.facade, call);
         } catch (const Failure& failure) {
             call->refuse(failure);
         } catch (const std::exception& exception) {
@@ -40,7 +46,7 @@ template <void (*Write)(const StatusView&, sd_bus_message*)>
 int property(sd_bus*, const char*, const char*, const char*, sd_bus_message* reply, void* userdata,
              sd_bus_error* error) noexcept {
     try {
-        Write(static_cast<Facade*>(userdata)->status(), reply);
+        Write(static_cast<Manager*>(userdata)->facade.status(), reply);
         return 1;
     } catch (const Failure& failure) {
         return sd_bus_error_set(error, failure.name(), failure.what());

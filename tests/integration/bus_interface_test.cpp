@@ -8,42 +8,11 @@
 #include <pugixml.hpp>
 #include <set>
 
+#include "bus_client.hpp"
 #include "bus_fixture.hpp"
-#include "systemd/bus_message.hpp"
-#include "systemd/bus_names.hpp"
 
 namespace guestd::bus::test {
 namespace {
-
-using Connection = std::unique_ptr<sd_bus, Unref<sd_bus_flush_close_unref>>;
-
-Connection connect() {
-    sd_bus* bus = nullptr;
-    EXPECT_GE(sd_bus_open_system(&bus), 0);
-    return Connection{bus};
-}
-
-struct Answer {
-    Message message;
-    std::string error;  ///< name
-    std::string text;
-};
-
-/// `write(message)` appends the arguments.
-Answer call(sd_bus* bus, const char* member, const std::function<void(sd_bus_message*)>& write,
-            const char* interface = kManager) {
-    sd_bus_message* raw = nullptr;
-    sd_bus_message_new_method_call(bus, &raw, kService, kPath, interface, member);
-    const Message message{raw};
-    write(raw);
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-    sd_bus_message* reply = nullptr;
-    sd_bus_call(bus, raw, 0, &error, &reply);
-    Answer answer{Message{reply}, error.name == nullptr ? "" : error.name,
-                  error.message == nullptr ? "" : error.message};
-    sd_bus_error_free(&error);
-    return answer;
-}
 
 /// "method Drain in as globs in a{sv} options out u run" for every member of our interface.
 std::set<std::string> members_of(const pugi::xml_document& document) {
@@ -158,11 +127,7 @@ TEST_F(BusInterface, TellsWhoWatchesTheProperties) {
         facade.status_view.active_run = RunView{.record = {.id = 4}};
         server.status_changed();
     });
-    while (changed.empty()) {
-        if (sd_bus_process(bus_connection.get(), nullptr) == 0) {
-            ASSERT_GT(sd_bus_wait(bus_connection.get(), 60'000'000), 0);
-        }
-    }
+    process_until(bus_connection.get(), [&] { return !changed.empty(); });
     EXPECT_EQ(changed, "ActiveRun=4;Degraded=no disk;");
 }
 

@@ -120,6 +120,7 @@ std::optional<ProgressView> StubFacade::progress() const {
 }
 
 std::vector<GuestView> StubFacade::guests(const std::vector<std::string>& globs) const {
+    ++guests_asked;
     std::vector<GuestView> found;
     for (const auto& guest : guest_views)
         for (const auto& glob : globs.empty() ? std::vector{guest.name} : globs)
@@ -131,6 +132,8 @@ std::vector<GuestView> StubFacade::guests(const std::vector<std::string>& globs)
 void StubFacade::runs(unsigned limit, Reply<std::vector<RunView>> reply) {
     if (drop_replies)
         return;
+    if (keep_replies)
+        return kept_replies.push_back(std::move(reply));
     if (error)
         return reply(tl::unexpected<Error>{*error});
     auto views = run_views;

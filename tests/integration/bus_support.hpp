@@ -51,8 +51,10 @@ public:
     std::vector<RunGuestRecord> run_guest_records;
     std::vector<SpanRecord> span_records;
     std::vector<SettingView> setting_views;
-    std::optional<Error> error;         ///< what every command and question fails with
-    bool drop_replies = false;          ///< never answers questions that need the disk
+    std::optional<Error> error;  ///< what every command and question fails with
+    bool drop_replies = false;   ///< never answers questions that need the disk
+    bool keep_replies = false;   ///< answers them only when kept_replies is cleared
+    std::vector<Reply<std::vector<RunView>>> kept_replies;
     std::function<void(RunId)> on_run;  ///< called by boot and drain, before they answer
     std::function<void()> on_status;    ///< called whenever somebody asks for the status
     std::function<void()> on_progress;  ///< the same for the progress
@@ -65,6 +67,7 @@ public:
     std::vector<std::string> asked;  ///< globs
     unsigned reloads = 0;
     mutable unsigned progress_asked = 0;
+    mutable unsigned guests_asked = 0;
 
     StatusView status() const override;
     std::optional<ProgressView> progress() const override;

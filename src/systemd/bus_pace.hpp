@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+/// Work that follows changes at a bounded rate, however many there are: at once after a pause, else
+/// when the interval is over, and never for nothing.
+
+#include <systemd/sd-event.h>
+
+#include <functional>
+#include <memory>
+
+#include "systemd/bus_message.hpp"
+
+namespace guestd::bus {
+
+class Pace {
+public:
+    /// `event` must outlive the object. `work` may throw; that ends with a note to nobody, as the
+    /// next change tries again. `description` must be a literal.
+    Pace(sd_event* event, std::uint64_t interval_usec, const char* description,
+         std::function<void()> work);
+    Pace(const Pace&) = delete;
+    Pace& operator=(const Pace&) = delete;
+
+    /// Something has changed. Throws Failure when there is no timer to be had.
+    void changed();
+
+private:
+    using Source = std::unique_ptr<sd_event_source, Unref<sd_event_source_disable_unref>>;
+
+    bool armed() const;
+    void arm(std::uint64_t at);
+    void do_work(std::uint64_t now);
+    static int on_timer(sd_event_source*, std::uint64_t usec, void* userdata) noexcept;
+
+    sd_event* event_;
+    std::uint64_t interval_;
+    const char* description_;
+    std::function<void()> work_;
+    std::uint64_t done_ = 0;  ///< CLOCK_MONOTONIC; 0 = never
+    Source timer_;
+};
+
+}  // namespace guestd::bus
