@@ -3,64 +3,21 @@
 
 #include <libvirt/virterror.h>
 
-#include <chrono>
-#include <initializer_list>
 #include <utility>
 
+#include "libvirt/addresses.hpp"
+#include "libvirt/agent.hpp"
+#include "libvirt/flags.hpp"
 #include "libvirt/handles.hpp"
 #include "libvirt/jobs.hpp"
 #include "libvirt/marks.hpp"
+#include "libvirt/saved_image.hpp"
+#include "libvirt/starting.hpp"
 #include "libvirt/stats.hpp"
 
 namespace guestd::libvirt {
 
 namespace {
-
-Acted outcome(int returned) {
-    return {.fault = returned < 0 ? std::optional{last_fault()} : std::nullopt};
-}
-
-/// A hung agent would hold the call for ever; `guest-set-time` itself takes milliseconds.
-constexpr int kAgentSeconds = 10;
-
-/// Calls with each set of flags in turn while the driver says that it does not know them.
-template <class F>
-int with_flags(std::initializer_list<unsigned> alternatives, F call) {
-    int outcome = -1;
-    std::optional<unsigned> tried;
-    for (const unsigned flags : alternatives) {
-        if (tried == flags) {
-            continue;
-        }
-        tried = flags;
-        outcome = call(flags);
-        if (outcome >= 0 || !is_unsupported(last_fault())) {
-            break;
-        }
-    }
-    return outcome;
-}
-
-/// Calls once more without `bypass` where the images' file system has no way around the cache.
-template <class F>
-int with_bypass(unsigned bypass, unsigned flags, F call) {
-    const int outcome = call(flags);
-    const bool again = outcome < 0 && (flags & bypass) != 0 && is_direct_io_refused(last_fault());
-    return again ? call(flags & ~bypass) : outcome;
-}
-
-int start(const UriContext& context, virDomainPtr domain, const Call& call) {
-    const bool safe = !context.loses_unopened_image || context.space->opens_directly();
-    const unsigned cache = call.bypass_cache && safe ? VIR_DOMAIN_START_BYPASS_CACHE + 0U : 0U;
-    // Never dropped: without it the guest would wake up from the very image it must not use.
-    const unsigned force = call.force_boot ? VIR_DOMAIN_START_FORCE_BOOT + 0U : 0U;
-    const auto create = [domain](unsigned flags) {
-        return virDomainCreateWithFlags(domain, flags);
-    };
-    return with_flags({cache | force, force}, [&](unsigned flags) {
-        return with_bypass(VIR_DOMAIN_START_BYPASS_CACHE, flags, create);
-    });
-}
 
 /// QEMU's driver keeps the statistics of the last job; others have none.
 Bytes saved_bytes(virDomainPtr domain) {
@@ -115,23 +72,14 @@ Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
     }));
     if (!acted.fault) {
         acted.bytes = saved_bytes(domain);
+        // Now, as QEMU has gone, and nobody has had the time to touch its disks.
+        if (auto image = inspect_image(context, domain)) {
+            acted.image = std::move(*image);
+        }
     } else {
         discard_partial_image(domain);
     }
     return acted;
-}
-
-int set_time(virDomainPtr domain) {
-    if (virDomainAgentSetResponseTimeout(domain, kAgentSeconds, 0) < 0 &&
-        !is_unsupported(last_fault())) {
-        return -1;
-    }
-    using namespace std::chrono;
-    const auto now = system_clock::now().time_since_epoch();
-    const auto whole = duration_cast<seconds>(now);
-    // Explicit: guests' agents differ in what they make of "take it from your clock chip".
-    return virDomainSetTime(domain, whole.count(),
-                            static_cast<unsigned>(nanoseconds{now - whole}.count()), 0);
 }
 
 int migrate(virDomainPtr domain, const Call& call) {
@@ -148,13 +96,11 @@ int migrate(virDomainPtr domain, const Call& call) {
 }
 
 /// The calls that answer with nothing but a yes or a no.
-int ask(const UriContext& context, virDomainPtr domain, const Call& call) {
+int ask(virDomainPtr domain, const Call& call) {
     const auto shutdown = [domain](unsigned flags) {
         return virDomainShutdownFlags(domain, flags);
     };
     switch (call.kind) {
-        case CallKind::start:
-            return start(context, domain, call);
         case CallKind::shutdown_auto:
             return virDomainShutdown(domain);
         case CallKind::shutdown_agent:
@@ -176,40 +122,80 @@ int ask(const UriContext& context, virDomainPtr domain, const Call& call) {
             return virDomainPMWakeup(domain, 0);
         case CallKind::abort_job:
             return virDomainAbortJob(domain);
-        case CallKind::set_time:
-            return set_time(domain);
         case CallKind::remember:
             return mark(domain);
         case CallKind::forget:
             return unmark(domain);
         case CallKind::migrate:
             return migrate(domain, call);
+        case CallKind::start:
         case CallKind::save:
         case CallKind::abort_block:
         case CallKind::inspect:
+        case CallKind::set_time:
         case CallKind::ping_agent:
         case CallKind::find_address:
         case CallKind::inspect_image:
         case CallKind::probe:
-            return 0;  // act() has its own way with them
+            return 0;  // have their own way
     }
     return 0;
+}
+
+/// The calls that answer with more than that; empty for the others.
+std::optional<Acted> ask_more(UriContext& context, virDomainPtr domain, const Call& call) {
+    // What comes of a question: the answer, in `member`, or the fault.
+    const auto answer = [](auto found, auto Acted::*member) {
+        Acted acted;
+        if (found) {
+            acted.*member = std::move(*found);
+        } else {
+            acted.fault = found.error();
+        }
+        return acted;
+    };
+    switch (call.kind) {
+        case CallKind::start:
+            return start(context, domain, call);
+        case CallKind::save:
+            return save(context, domain, call);
+        case CallKind::inspect:
+            return answer(find_job(context, domain), &Acted::job);
+        case CallKind::find_address:
+            return answer(find_address(context, domain), &Acted::address);
+        case CallKind::inspect_image:
+            return answer(inspect_image(context, domain), &Acted::image);
+        case CallKind::abort_block:
+            return Acted{.fault = abort_block_jobs(context, domain)};
+        case CallKind::set_time:
+            return Acted{.fault = set_time(context, domain)};
+        case CallKind::ping_agent:
+            return Acted{.fault = ping_agent(context, domain)};
+        case CallKind::shutdown_auto:
+        case CallKind::shutdown_agent:
+        case CallKind::shutdown_acpi:
+        case CallKind::destroy_graceful:
+        case CallKind::destroy_forced:
+        case CallKind::resume:
+        case CallKind::suspend:
+        case CallKind::wake:
+        case CallKind::abort_job:
+        case CallKind::probe:
+        case CallKind::migrate:
+        case CallKind::remember:
+        case CallKind::forget:
+            return std::nullopt;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
 
 Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
-    if (call.kind == CallKind::save) {
-        return save(context, domain, call);
+    if (auto acted = ask_more(context, domain, call)) {
+        return std::move(*acted);
     }
-    if (call.kind == CallKind::inspect) {
-        const auto found = find_job(context, domain);
-        return found ? Acted{.job = *found} : Acted{.fault = found.error()};
-    }
-    if (call.kind == CallKind::abort_block) {
-        return {.fault = abort_block_jobs(context, domain)};
-    }
-    const auto acted = outcome(ask(context, domain, call));
+    const auto acted = outcome(ask(domain, call));
     if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
         context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
     }

@@ -6,18 +6,10 @@
 /// Drivers differ in what they know. Where a flag only makes a thing nicer it is dropped and the
 /// thing asked for again; where it says what is meant, the driver's "no" stands.
 
-#include <optional>
-
+#include "libvirt/acted.hpp"
 #include "libvirt/context.hpp"
-#include "libvirt/errors.hpp"
 
 namespace guestd::libvirt {
-
-struct Acted {
-    std::optional<Fault> fault;  ///< empty = libvirt says it did it
-    Bytes bytes{};               ///< written by a save, where the driver tells
-    GuestJob job = GuestJob::none;
-};
 
 /// Blocks for as long as libvirt takes.
 Acted act(UriContext& context, virDomainPtr domain, const Call& call);

@@ -111,7 +111,8 @@ bool CallPool::take_place() {
     if (!limits_.ordinary) {
         return true;
     }
-    if (context_->ordinary.fetch_add(1) < *limits_.ordinary || workers_.empty()) {
+    if (context_->ordinary.fetch_add(1) < *limits_.ordinary ||
+        (limits_.always_one && workers_.empty())) {
         return true;
     }
     --context_->ordinary;

@@ -27,8 +27,10 @@ public:
     struct Limits {
         unsigned workers = 1;
         unsigned stuck = 0;  ///< threads that may hang in libvirt beyond `workers`
-        /// Of all pools that have such a limit together; one worker each is always to be had.
+        /// Of all pools that have such a limit together.
         std::optional<unsigned> ordinary = {};
+        /// One worker is to be had also when that is reached.
+        bool always_one = true;
         /// A call older than this does not count against `workers`; empty = all count.
         std::optional<Duration> slow_after;
     };

@@ -9,6 +9,8 @@ namespace {
 /// Enough to overlap the round trips of short calls; libvirtd's prio_workers default to 5.
 constexpr unsigned kShortWorkers = 3;
 
+/// For a dozen guests that boot at once, of which a few have agents that do not answer.
+constexpr unsigned kAgentWorkers = 3;
 /// libvirt takes a fifth of a second to end a guest; a host whose time is over has many.
 constexpr unsigned kLastWorkers = 8;
 /// libvirtd's max_workers is 20 unless configured otherwise: one is left for others, and two for
@@ -20,12 +22,13 @@ constexpr unsigned kAborts = 2;
 constexpr unsigned kStuckLong = 4;
 /// As many as there may be at all.
 constexpr unsigned kStuckAsks = kOrdinary - kShortWorkers;
+constexpr unsigned kStuckAgents = 3;
 constexpr unsigned kStuckAborts = 2;
 /// A destroy of a QEMU that hangs takes libvirt 15 s to refuse and 40 s to give up; with a host's
 /// storage gone, that is every guest at once.
 constexpr unsigned kStuckLast = 16;
 
-enum class Pool { long_calls, asks, aborts, last };
+enum class Pool { long_calls, asks, agents, aborts, last };
 
 Pool pool_of(CallKind kind) {
     switch (kind) {
@@ -40,13 +43,14 @@ Pool pool_of(CallKind kind) {
         case CallKind::suspend:
         case CallKind::wake:
         case CallKind::inspect:
-        case CallKind::set_time:
-        case CallKind::ping_agent:
-        case CallKind::find_address:
         case CallKind::inspect_image:
         case CallKind::remember:
         case CallKind::forget:
             return Pool::asks;
+        case CallKind::set_time:
+        case CallKind::ping_agent:
+        case CallKind::find_address:
+            return Pool::agents;
         case CallKind::abort_job:
         case CallKind::abort_block:
             return Pool::aborts;
@@ -74,6 +78,11 @@ CallPools::CallPools(const std::shared_ptr<UriContext>& context, unsigned long_c
                              .stuck = kStuckAsks,
                              .ordinary = ordinary,
                              .slow_after = slow_after});
+    agent_ = make("virt-agent", {.workers = kAgentWorkers,
+                                 .stuck = kStuckAgents,
+                                 .ordinary = ordinary - 1,
+                                 .always_one = false,
+                                 .slow_after = slow_after});
     abort_ =
         make("virt-abort", {.workers = kAborts, .stuck = kStuckAborts, .slow_after = slow_after});
     last_ =
@@ -86,6 +95,8 @@ CallPool& CallPools::pool_for(CallKind kind) {
             return *long_;
         case Pool::asks:
             return *ask_;
+        case Pool::agents:
+            return *agent_;
         case Pool::aborts:
             return *abort_;
         case Pool::last:
@@ -101,31 +112,31 @@ bool CallPools::submit(const Call& call) {
 }
 
 void CallPools::abandon(CallId id) {
-    for (const auto& pool : {ask_, abort_, last_, long_})
+    for (const auto& pool : {ask_, abort_, last_, long_, agent_})
         if (pool->abandon(id))
             return;
 }
 
 void CallPools::fail_unreached(const std::string& reason) {
-    for (const auto& pool : {ask_, abort_, last_, long_})
+    for (const auto& pool : {ask_, abort_, last_, long_, agent_})
         pool->fail_unreached(reason);
 }
 
 bool CallPools::relieve() {
     bool waits = false;
-    for (const auto& pool : {ask_, abort_, last_, long_})
+    for (const auto& pool : {ask_, abort_, last_, long_, agent_})
         waits = pool->relieve() || waits;
     return waits;
 }
 
 void CallPools::stop() {
-    for (const auto& pool : {ask_, abort_, last_, long_})
+    for (const auto& pool : {ask_, abort_, last_, long_, agent_})
         pool->stop();
 }
 
 CallPool::Counts CallPools::counts() const {
     CallPool::Counts sum;
-    for (const auto& pool : {ask_, abort_, last_, long_}) {
+    for (const auto& pool : {ask_, abort_, last_, long_, agent_}) {
         const auto counts = pool->counts();
         sum.workers += counts.workers;
         sum.waiting += counts.waiting;

@@ -7,9 +7,11 @@
 /// - *long* calls (start, save, an agent's shutdown) last minutes, and each occupies one of
 ///   libvirtd's workers;
 /// - *asks* (ACPI shutdown, resume, …) are short, but go through QEMU's monitor: when storage
-/// hangs,
-///   QEMU hangs, and they do not return. libvirtd serves them with its ordinary workers, too, and
-///   both kinds together never take all of these;
+///   hangs, QEMU hangs, and they do not return. libvirtd serves them with its ordinary workers,
+///   too, and both kinds together never take all of these;
+/// - *agent* calls (setting clocks, looking for addresses) last for seconds each where agents are
+///   silent, as they are while guests boot. Nobody waits for them in a drain: they take what the
+///   first two leave, and not the last of it;
 /// - *aborts* of jobs are served like asks, and must get through while those hang;
 /// - *last* calls (destroy, looking) need no monitor, and libvirtd serves them with its priority
 ///   workers as well: they get through when nothing else does.
@@ -40,6 +42,7 @@ private:
 
     std::shared_ptr<CallPool> long_;
     std::shared_ptr<CallPool> ask_;
+    std::shared_ptr<CallPool> agent_;
     std::shared_ptr<CallPool> abort_;
     std::shared_ptr<CallPool> last_;
 };

@@ -3,6 +3,8 @@
 
 #include <libvirt/virterror.h>
 
+#include <utility>
+
 #include "libvirt/actions.hpp"
 #include "libvirt/errors.hpp"
 
@@ -79,6 +81,18 @@ void not_found(const Fault& fault, virConnectPtr handle, CallReturned& result) {
     }
 }
 
+void take_over(Acted& acted, CallReturned& result) {
+    result.bytes = acted.bytes;
+    result.job = acted.job;
+    result.missing = std::move(acted.missing);
+    result.address = std::move(acted.address);
+    result.image = std::move(acted.image);
+    result.message = acted.fault ? acted.fault->message : "";
+    if (!acted.remark.empty()) {
+        result.message += (result.message.empty() ? "" : "; ") + acted.remark;
+    }
+}
+
 }  // namespace
 
 Carried carry_out(UriContext& context, Connection& connection, const Call& call,
@@ -100,12 +114,11 @@ Carried carry_out(UriContext& context, Connection& connection, const Call& call,
         return carried;
     }
     auto depth = reading_after(call.kind);
-    const auto acted = act(context, domain.get(), call);
-    result.bytes = acted.bytes;
-    result.job = acted.job;
+    auto acted = act(context, domain.get(), call);
+    take_over(acted, result);
     if (acted.fault) {
-        result.status = status_of(*acted.fault, handle);
-        result.message = acted.fault->message;
+        const auto status = status_of(*acted.fault, handle);
+        result.status = status == CallStatus::refused && acted.unfit ? CallStatus::unfit : status;
         depth = depth == Depth::least ? Depth::least : Depth::state;
     }
     carried.place = context.outlet.mark(call.guest.uuid);

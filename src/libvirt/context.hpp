@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "libvirt/agent_bounds.hpp"
+#include "libvirt/connection.hpp"
 #include "libvirt/outlet.hpp"
 #include "libvirt/save_space.hpp"
 #include "libvirt/threads.hpp"
@@ -23,21 +25,35 @@ inline constexpr Duration kIdleTime = std::chrono::seconds{30};
 /// How often the progress of saves is read: each reading occupies a worker of libvirtd.
 inline constexpr Duration kProgressInterval = std::chrono::seconds{1};
 
+/// How often the block I/O of guests is read that are to settle: the core judges by seconds.
+inline constexpr Duration kIoInterval = std::chrono::seconds{1};
+
+/// Events of pools and networks come at once; this is for those that were lost.
+inline constexpr Duration kNeedInterval = std::chrono::seconds{10};
+
 struct UriContext {
     UriContext(UriId number, std::string text, EventSink sink)
-        : id(number), uri(std::move(text)), outlet(number, std::move(sink)) {}
+        : id(number),
+          uri(std::move(text)),
+          is_local(libvirt::is_local(uri)),
+          outlet(number, std::move(sink)) {}
 
     const UriId id;
     const std::string uri;
+    /// libvirt runs on this host: the files that it speaks of are ours as well.
+    const bool is_local;
     bool read_metadata = true;
     Duration idle_time = kIdleTime;
     Duration progress_interval = kProgressInterval;
+    Duration io_interval = kIoInterval;
+    Duration need_interval = kNeedInterval;
     /// Told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around = [](const Call&, bool) {};
     std::shared_ptr<ThreadGroup> threads;
     std::shared_ptr<SaveSpace> space;
     /// Threads with a connection for calls that libvirtd's ordinary workers serve.
     std::atomic<unsigned> ordinary = 0;
+    AgentBounds agent_bounds;
     Outlet outlet;
     /// Since libvirt 11.0 reading a guest's XML waits for whatever job the guest is in.
     std::atomic<bool> xml_waits_for_jobs = false;
@@ -45,6 +61,8 @@ struct UriContext {
     /// for restored: seen on 11.3, it says that the guest is up, which it is not, and deletes the
     /// image.
     std::atomic<bool> loses_unopened_image = true;
+    /// Connected, subscribed and listed, at first or again.
+    std::function<void()> listed = [] {};
     /// A worker has connected: the control thread need not wait out its back-off.
     std::function<void()> answered = [] {};
 };

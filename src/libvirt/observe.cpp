@@ -74,6 +74,9 @@ XmlFacts parse_domain_xml(const char* text) {
     for (const auto& disk : domain.child("devices").children("disk")) {
         facts.disks.emplace_back(disk.child("target").attribute("dev").as_string());
     }
+    for (const auto& interface : domain.child("devices").children("interface")) {
+        facts.macs.emplace_back(interface.child("mac").attribute("address").as_string());
+    }
     for (const auto& channel : domain.child("devices").children("channel")) {
         const auto target = channel.child("target");
         if (kAgentChannel == target.attribute("name").as_string()) {

@@ -20,6 +20,7 @@ struct XmlFacts {
     bool agent_channel = false;
     bool agent_connected = false;
     std::vector<std::string> disks;  ///< "vda"
+    std::vector<std::string> macs;   ///< of its interfaces
 };
 /// Pure. Text that is no domain XML gives the defaults.
 XmlFacts parse_domain_xml(const char* text);

@@ -45,6 +45,8 @@ public:
     explicit SaveSpace(std::optional<std::filesystem::path> folder, Ask ask = free_space)
         : folder_(std::move(folder)), ask_(std::move(ask)) {}
 
+    /// Where libvirt keeps its images; empty where that is not known.
+    const std::optional<std::filesystem::path>& folder() const { return folder_; }
     /// False: there is always room.
     bool is_limited() const { return folder_.has_value(); }
     /// False also where nobody knows. May block as long as the file system does.

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// Why a guest does not start, as far as libvirt's answers tell.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libvirt/virterror.h>
+
+#include "libvirt/connection.hpp"
+#include "libvirt/starting.hpp"
+#include "libvirt_qemu_fixture.hpp"
+
+namespace guestd::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+using LibvirtStart = LibvirtQemu;
+
+TEST_F(LibvirtStart, AMissingDiskIsNamed) {
+    const auto uuid = define("guest", 16,
+                             "<disk type='block' device='disk'><driver name='qemu' type='raw'/>"
+                             "<source dev='/dev/no-such-disk'/><target dev='hdb' bus='ide'/></disk>"
+                             "<disk type='file' device='cdrom'>"
+                             "<source file='/no/such.iso' startupPolicy='optional'/>"
+                             "<target dev='hdc' bus='ide'/></disk>");
+    std::filesystem::remove(file("guest.img"));
+    connect();
+    const auto result = call(uuid, CallKind::start);
+    EXPECT_EQ(result.status, CallStatus::refused);
+    EXPECT_THAT(result.missing, ElementsAre(file("guest.img").string(), "/dev/no-such-disk"));
+}
+
+TEST_F(LibvirtStart, ADefinitionThatLibvirtCannotDoIsUnfit) {
+    const auto kvm_only = define("kvm-only", 16, "", "<cpu mode='host-passthrough'/>");
+    // The same mistake, and one that may heal: that counts more.
+    const auto both = define("both", 16, "", "<cpu mode='host-passthrough'/>");
+    std::filesystem::remove(file("both.img"));
+    const auto network =
+        define("network", 16, "<interface type='network'><source network='none'/></interface>");
+    connect();
+    auto result = call(kvm_only, CallKind::start);
+    EXPECT_EQ(result.status, CallStatus::unfit) << result.message;
+    EXPECT_THAT(result.missing, IsEmpty());
+    EXPECT_EQ(result.observed.value().state, GuestState::shutoff);
+    EXPECT_EQ(call(both, CallKind::start).status, CallStatus::refused);
+    result = call(network, CallKind::start);
+    EXPECT_EQ(result.status, CallStatus::refused) << result.message;
+}
+
+TEST(LibvirtStartError, OnlyAFewBlameTheDefinition) {
+    for (const int code : {VIR_ERR_CONFIG_UNSUPPORTED, VIR_ERR_XML_ERROR, VIR_ERR_XML_DETAIL}) {
+        EXPECT_TRUE(libvirt::blames_definition({.code = code})) << code;
+    }
+    for (const int code : {VIR_ERR_INTERNAL_ERROR, VIR_ERR_SYSTEM_ERROR, VIR_ERR_OPERATION_INVALID,
+                           VIR_ERR_OPERATION_FAILED, VIR_ERR_NO_NETWORK, VIR_ERR_NO_STORAGE_POOL,
+                           VIR_ERR_NO_STORAGE_VOL, VIR_ERR_NO_MEMORY, VIR_ERR_RESOURCE_BUSY,
+                           VIR_ERR_OPERATION_TIMEOUT, VIR_ERR_NO_SUPPORT, VIR_ERR_INVALID_ARG}) {
+        EXPECT_FALSE(libvirt::blames_definition({.code = code})) << code;
+    }
+}
+
+TEST(LibvirtUri, OnlyOneWithoutAHostIsHere) {
+    for (const char* uri : {"qemu:///system", "test+unix:///default?socket=/x", "lxc:///system"}) {
+        EXPECT_TRUE(libvirt::is_local(uri)) << uri;
+    }
+    for (const char* uri : {"qemu+ssh://host/system", "qemu://host/system", "qemu+ssh:///system",
+                            "qemu+tcp://localhost/system", "nonsense", ""}) {
+        EXPECT_FALSE(libvirt::is_local(uri)) << uri;
+    }
+}
+
+}  // namespace
+}  // namespace guestd::test
