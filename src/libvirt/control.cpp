@@ -234,6 +234,7 @@ bool Control::list(virConnectPtr connection) {
             saves_->adopt(guest.uuid);
         }
     }
+    context_->listed();
     complete(connection, *guests);
     return true;
 }

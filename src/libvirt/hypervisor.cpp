@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/hypervisor.hpp"
 
+#include <cassert>
 #include <utility>
 
 #include "libvirt/call_pools.hpp"
@@ -8,6 +9,8 @@
 #include "libvirt/control.hpp"
 #include "libvirt/errors.hpp"
 #include "libvirt/event_thread.hpp"
+#include "libvirt/io_monitor.hpp"
+#include "libvirt/need_monitor.hpp"
 #include "libvirt/save_monitor.hpp"
 
 namespace guestd::libvirt {
@@ -30,6 +33,8 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
     context->read_metadata = options.read_metadata;
     context->idle_time = options.idle_time;
     context->progress_interval = options.progress_interval;
+    context->io_interval = options.io_interval;
+    context->need_interval = options.need_interval;
     const std::filesystem::path folder =
         index < options.save_folders.size() ? options.save_folders[index] : "";
     context->space = std::make_shared<SaveSpace>(
@@ -49,6 +54,9 @@ struct LibvirtHypervisor::Link {
           pools(std::make_shared<CallPools>(context, long_calls_of(options, index),
                                             options.short_is_slow)),
           saves(std::make_shared<SaveMonitor>(context)),
+          io(std::make_shared<IoMonitor>(context)),
+          storage(std::make_shared<NeedMonitor>(context, NeedKind::pool)),
+          networks(std::make_shared<NeedMonitor>(context, NeedKind::network)),
           control(std::make_shared<Control>(
               context, pools, saves,
               Control::Settings{.connect_timeout = options.connect_timeout,
@@ -57,6 +65,13 @@ struct LibvirtHypervisor::Link {
         context->answered = [weak = std::weak_ptr{control}] {
             if (const auto alive = weak.lock()) {
                 alive->hint();
+            }
+        };
+        context->listed = [pool = std::weak_ptr{storage}, network = std::weak_ptr{networks}] {
+            for (const auto& each : {pool.lock(), network.lock()}) {
+                if (each) {
+                    each->look("");
+                }
             }
         };
         context->around = [weak = std::weak_ptr{saves}, hook = options.around_call](
@@ -74,6 +89,9 @@ struct LibvirtHypervisor::Link {
     std::shared_ptr<UriContext> context;
     std::shared_ptr<CallPools> pools;
     std::shared_ptr<SaveMonitor> saves;
+    std::shared_ptr<IoMonitor> io;
+    std::shared_ptr<NeedMonitor> storage;
+    std::shared_ptr<NeedMonitor> networks;
     std::shared_ptr<Control> control;
 };
 
@@ -113,9 +131,23 @@ void LibvirtHypervisor::abandon(const AbandonCall& call) {
     link(call.guest.uri).pools->abandon(call.id);
 }
 
-void LibvirtHypervisor::watch(const Watch&) {}
+void LibvirtHypervisor::watch(const Watch& watch) {
+    auto& to = link(watch.guest.uri);
+    if (const auto* need = std::get_if<Need>(&watch.what)) {
+        assert(need->kind == NeedKind::pool || need->kind == NeedKind::network);
+        (need->kind == NeedKind::pool ? to.storage : to.networks)->watch(watch.id, need->target);
+    } else {
+        to.io->watch(watch.id, watch.guest.uuid);
+    }
+}
 
-void LibvirtHypervisor::unwatch(WatchId) {}
+void LibvirtHypervisor::unwatch(WatchId id) {
+    for (const auto& each : links_) {
+        each->io->unwatch(id);
+        each->storage->unwatch(id);
+        each->networks->unwatch(id);
+    }
+}
 
 std::vector<UriStatus> LibvirtHypervisor::status() const {
     std::vector<UriStatus> all;
@@ -139,6 +171,9 @@ void LibvirtHypervisor::stop_quickly() noexcept {
         each->control->stop();
         each->pools->stop();
         each->saves->stop();
+        each->io->stop();
+        each->storage->stop();
+        each->networks->stop();
     }
 }
 

@@ -3,8 +3,9 @@
 
 /// The way to libvirt: the facade over everything in this folder.
 ///
-/// Per URI: one control connection (events, listings), workers for calls (call_pools.hpp), and one
-/// reader of save progress; all but the first come with the work. No thread is ever joined, so a
+/// Per URI: one control connection (events, listings), workers for calls (call_pools.hpp), and
+/// readers of save progress, of block I/O, and of pools and networks that guests need; all but the
+/// first come with the work. No thread is ever joined, so a
 /// frozen libvirtd cannot keep the process from exiting; memory that such a thread still uses is
 /// leaked on purpose.
 
@@ -27,6 +28,9 @@ struct Options {
     std::vector<unsigned> long_calls;
     bool read_metadata = true;
     Duration progress_interval = std::chrono::seconds{1};
+    Duration io_interval = std::chrono::seconds{1};
+    /// How often pools and networks that guests need are looked at without an event.
+    Duration need_interval = std::chrono::seconds{10};
     Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
     /// A short call older than this no longer keeps those behind it from getting a worker.
     Duration short_is_slow = std::chrono::seconds{1};

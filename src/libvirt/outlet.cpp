@@ -233,17 +233,10 @@ bool Outlet::post(const CallReturned& result, const Mark& seen) {
     return true;
 }
 
-void Outlet::post(const CallReturned& result) {
+void Outlet::post(Event event) {
     const std::lock_guard lock{mutex_};
     if (!closed_) {
-        sink_(result);
-    }
-}
-
-void Outlet::post(const SaveProgressed& progress) {
-    const std::lock_guard lock{mutex_};
-    if (!closed_) {
-        sink_(progress);
+        sink_(std::move(event));
     }
 }
 

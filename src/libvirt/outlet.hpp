@@ -71,8 +71,8 @@ public:
     Mark mark(const Uuid& uuid) const;
     /// False, and nothing is told, when the guest has changed since `mark`.
     bool post(const CallReturned& result, const Mark& mark);
-    void post(const CallReturned& result);
-    void post(const SaveProgressed& progress);
+    /// What no event of a guest can overtake: without a state, progress, what is watched.
+    void post(Event event);
     /// Whether it is to be brought back; see marks.hpp.
     void marked(const Uuid& uuid, bool remembered);
     /// Dropped when the guest has changed since `mark`.
