@@ -41,10 +41,12 @@ void add_boot(CLI::App& app, Context& context);
 void add_drain(CLI::App& app, Context& context);
 void add_cancel(CLI::App& app, Context& context);
 void add_wait(CLI::App& app, Context& context);
+void add_autostart(CLI::App& app, Context& context);
 void add_resume_list(CLI::App& app, Context& context);
 void add_history(CLI::App& app, Context& context);
 void add_plot(CLI::App& app, Context& context);
 void add_monitor(CLI::App& app, Context& context);
+void add_plan(CLI::App& app, Context& context);
 
 /// Value of `key`, or the type's empty value when it is missing or of another type.
 std::string text_of(const Json& object, const char* key);

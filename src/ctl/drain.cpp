@@ -7,6 +7,7 @@
 
 #include "ctl/context.hpp"
 #include "ctl/follow.hpp"
+#include "ctl/triggers.hpp"
 #include "render/text.hpp"
 #include "render/units.hpp"
 
@@ -71,8 +72,7 @@ void add_drain(CLI::App& app, Context& context) {
     auto given = std::make_shared<DrainOptions>();
     verb->add_option("GUEST", given->globs, "Names, UUIDs or globs; all that run when none");
     verb->add_option("--trigger", given->trigger, "Use the settings for this reason")
-        ->check(CLI::IsMember({"reboot", "poweroff", "halt", "kexec", "soft-reboot", "ups",
-                               "maintenance", "session-end", "manual"}));
+        ->check(CLI::IsMember(triggers_to_ask_for()));
     verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min");
     verb->add_flag("--wait", given->wait, "Follow the run to its end");
     verb->add_flag("-y,--yes", given->yes, "Do not ask");

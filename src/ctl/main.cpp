@@ -25,6 +25,7 @@ void add_verbs(CLI::App& app, Context& context) {
     add_history(app, context);
     add_plot(app, context);
     add_monitor(app, context);
+    add_plan(app, context);
 }
 
 int complain(Exit status, const std::string& text) {

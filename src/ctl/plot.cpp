@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 #include "ctl/context.hpp"
+#include "ctl/files.hpp"
 #include "ctl/history.hpp"
 #include "ctl/show_parts.hpp"
 #include "render/timeline.hpp"
@@ -80,16 +80,7 @@ int plot(Context& context, std::uint32_t number, const std::string& path) {
         print_json({{"run", run}, {"guests", guests}, {"spans", spans}});
         return kExitOk;
     }
-    const std::string svg = render::timeline_svg(timeline_of(run, guests, spans));
-    if (path.empty() || path == "-") {
-        print(svg);
-        return kExitOk;
-    }
-    std::ofstream file{path, std::ios::binary};
-    file << svg;
-    file.close();
-    if (!file)
-        throw Stop{kExitFailure, "cannot write " + path};
+    write_output(path, render::timeline_svg(timeline_of(run, guests, spans)));
     return kExitOk;
 }
 

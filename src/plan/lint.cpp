@@ -27,9 +27,13 @@ std::string told(const std::vector<std::string>& names) {
     return text;
 }
 
-Duration total(const Ladder& ladder) {
-    return std::accumulate(ladder.begin(), ladder.end(), Duration::zero(),
-                           [](Duration sum, const Step& step) { return sum + step.time; });
+/// The time that a guest is given before it is killed, or left alone.
+Duration patience(const Ladder& ladder) {
+    Duration sum{};
+    for (const auto& step : ladder)
+        if (step.kind != StepKind::destroy)
+            sum += step.time;
+    return sum;
 }
 
 class Linter {
@@ -80,7 +84,7 @@ private:
             request_.deadline.value_or(policies_.source->uri(uri, request_.trigger).deadline);
         std::map<Duration, std::vector<std::string>> over;
         for (const auto i : members)
-            if (const auto time = total(policies_.drain[i].stop.stop);
+            if (const auto time = patience(policies_.drain[i].stop.stop);
                 is_active(fleet_.guests[i].state) && time > deadline)
                 over[time].push_back(name(i));
         for (auto& [time, names] : over)
@@ -160,7 +164,7 @@ void Linter::chain_over_deadline(const std::vector<std::size_t>& members, const 
                 longest[i] = longest[edge.to];
                 below[i] = edge.to;
             }
-        longest[i] += total(policies_.drain[active[i]].stop.stop);
+        longest[i] += patience(policies_.drain[active[i]].stop.stop);
     }
     const auto worst = std::ranges::max_element(longest);
     const auto top = static_cast<std::size_t>(worst - longest.begin());

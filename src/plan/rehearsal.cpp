@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "config/span.hpp"
 #include "sim/driver.hpp"
 
 namespace guestd::plan {
@@ -241,7 +242,8 @@ void judge(Way& way, const Policies& policies, RunKind kind) {
             if (stretch.what == "settling" &&
                 stretch.end - stretch.begin >= policy.start.ready_timeout) {
                 way.late = true;
-                way.late_because = way.cause;
+                way.late_because =
+                    "not ready within " + config::format_span(policy.start.ready_timeout);
             }
     }
 }

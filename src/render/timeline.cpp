@@ -107,6 +107,7 @@ text {{ font-family: 'Source Sans 3', 'Noto Sans', 'DejaVu Sans', Arial, sans-se
 .small {{ font-size: 11px; fill: #5b6470; }}
 .group {{ font-size: 12.5px; font-weight: 600; fill: #5b6470; }}
 .name {{ text-anchor: end; }}
+.critical {{ font-weight: 600; }}
 .inner {{ font-size: 10px; text-anchor: middle; }}
 .mid {{ text-anchor: middle; }}
 .end {{ text-anchor: end; }}
@@ -271,8 +272,12 @@ void Drawing::rows() {
 void Drawing::row(const TimelineRow& each, double y) {
     const std::string whole = escape_terminal(each.name);
     const auto fits = static_cast<std::size_t>((kNameWidth - 14) / (font_ * kAdvance));
-    put("<text x=\"{}\" y=\"{:.1f}\" class=\"name\">", kPlotLeft - 10,
-        y + row_height_ / 2 + font_ * 0.36);
+    if (each.critical)  // a mark at the name, which lasts in print and for the colour-blind
+        put("<rect x=\"{}\" y=\"{:.1f}\" width=\"3\" height=\"{:.1f}\" fill=\"#20242a\">"
+            "<title>on the longest chain</title></rect>\n",
+            kPlotLeft - 6, y + row_height_ * 0.16, row_height_ * 0.68);
+    put("<text x=\"{}\" y=\"{:.1f}\" class=\"name{}\">", kPlotLeft - 10,
+        y + row_height_ / 2 + font_ * 0.36, each.critical ? " critical" : "");
     put("{}<title>{}</title></text>\n", escape_xml(ellipsize(whole, fits)), escape_xml(each.name));
     for (const auto& part : each.stretches)
         stretch(part, y);

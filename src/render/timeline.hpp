@@ -29,9 +29,10 @@ struct TimelineRow {
     std::string group;  ///< URI; a heading is drawn when there is more than one
     std::string name;
     std::vector<Stretch> stretches;
-    std::string outcome;  ///< word of Outcome
-    std::string cause;    ///< tooltip of the outcome
-    Bytes saved{};        ///< 0 = none
+    std::string outcome;    ///< word of Outcome
+    std::string cause;      ///< tooltip of the outcome
+    Bytes saved{};          ///< 0 = none
+    bool critical = false;  ///< one of those that make the run as long as it is: marked
 };
 
 struct Timeline {

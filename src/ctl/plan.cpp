@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// guestctl plan: what a boot or a drain would do, before it happens. Nothing is touched, and
+/// guestd need not run: with --fleet everything comes from files.
+
+#include "config/config.hpp"
+#include "ctl/context.hpp"
+#include "ctl/files.hpp"
+#include "ctl/plan_fleet.hpp"
+#include "ctl/plan_report.hpp"
+#include "ctl/triggers.hpp"
+
+namespace guestd::ctl {
+namespace {
+
+struct PlanOptions {
+    std::string kind;
+    std::string trigger = "reboot";
+    std::string deadline;
+    std::string config;
+    std::string fleet;
+    std::string svg;
+};
+
+std::string all_of(const config::Problems& problems) {
+    std::string text;
+    for (const auto& problem : problems)
+        text += "\n" + config::render_problem(problem);
+    return text;
+}
+
+std::shared_ptr<const config::Config> configuration(const std::string& path) {
+    const auto sources = path.empty() ? config::default_sources() : config::file_source(path);
+    auto loaded = config::Config::load(sources);
+    if (!loaded)
+        throw Stop{kExitFailure, "the configuration is wrong:" + all_of(loaded.error())};
+    return *std::move(loaded);
+}
+
+void add_findings(plan::Plan& plan, const config::Config& config, const plan::Fleet& fleet) {
+    std::vector<GuestFacts> facts;
+    for (const auto& guest : fleet.guests)
+        facts.push_back({guest.uri, guest.uuid, guest.name, guest.metadata});
+    for (const auto& problem : config.unmatched(facts))
+        plan.findings.push_back(
+            {plan::Weight::warning, "matches-nothing", config::render_problem(problem), {}});
+    for (const auto& problem : config.warnings())
+        plan.findings.push_back(
+            {plan::Weight::warning, "configuration", config::render_problem(problem), {}});
+}
+
+int plan_run(Context& context, const PlanOptions& given) {
+    const auto config = configuration(given.config);
+    Planned planned;
+    planned.fleet = given.fleet.empty() ? ask_fleet(context.client()) : read_fleet(given.fleet);
+    if (planned.fleet.guests.size() > plan::kMostGuests)
+        throw Stop{kExitFailure, "these are more guests than can be planned for"};
+    planned.request.kind = given.kind == "boot" ? RunKind::boot : RunKind::drain;
+    planned.request.trigger = parse_trigger(given.trigger).value_or(Trigger::reboot);
+    if (!given.deadline.empty())
+        planned.request.deadline = parse_span(given.deadline);
+    planned.plan = plan::make_plan(planned.fleet, config, planned.request);
+    add_findings(planned.plan, *config, planned.fleet);
+    // What guestd warns of at run time, as two services that both act, is true of a plan as well.
+    if (given.fleet.empty())
+        for (const auto& warning : context.client().call("Status").value("warnings", Json::array()))
+            planned.plan.findings.push_back(
+                {plan::Weight::warning, "conflict", warning.get<std::string>(), {}});
+    if (!given.svg.empty())
+        write_output(given.svg, plan_svg(planned));
+    if (context.json)
+        print_json(plan_json(planned));
+    else if (given.svg.empty())
+        print(plan_text(planned, terminal()));
+    return late(planned.plan.expected) == 0 ? kExitOk : kExitUnclean;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Context& context) {
+    auto* verb =
+        app.add_subcommand("plan", "Show what a boot or a drain would do, without doing it");
+    auto given = std::make_shared<PlanOptions>();
+    verb->add_option("KIND", given->kind, "boot: a whole reboot, drain: only the way down")
+        ->required()
+        ->check(CLI::IsMember({"boot", "drain"}));
+    verb->add_option("--trigger", given->trigger, "Use the settings for this reason")
+        ->check(CLI::IsMember(triggers_to_ask_for()))
+        ->capture_default_str();
+    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min");
+    verb->add_option("--config", given->config, "Plan with this file instead of the system's");
+    verb->add_option("--fleet", given->fleet,
+                     "Plan for the guests in this TOML or JSON file; guestd is not asked");
+    verb->add_option("--svg", given->svg, "Draw what is expected into this file; - = the output");
+    verb->footer(
+        "Examples:\n"
+        "  guestctl plan drain --trigger ups\n"
+        "  guestctl plan boot --config new.toml --svg boot.svg\n"
+        "  guestctl --json list >fleet.json; guestctl plan drain --fleet fleet.json\n"
+        "Exit status 4: somebody would not make it, as things are expected to go.");
+    verb->callback([&context, given] {
+        context.action = [&context, given] { return plan_run(context, *given); };
+    });
+}
+
+}  // namespace guestd::ctl
