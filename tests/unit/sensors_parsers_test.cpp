@@ -114,8 +114,13 @@ INSTANTIATE_TEST_SUITE_P(
         AtCase{"root_that_is_its_own_parent", "1 1 0:2 / / rw - rootfs rootfs rw\n", "/",
                MountState::mounted},
         AtCase{"root_is_not_in_the_list", kSrv, "/srv", MountState::mounted},
+        AtCase{"beside_a_shorter_name", kRoot + kSrv + "31 20 0:31 / /srv2 rw - xfs /dev/vdc rw\n",
+               "/srv2", MountState::mounted},
         AtCase{"circle", "1 2 0:1 / /a rw - t s o\n2 1 0:2 / /a rw - t s o\n", "/a",
-               MountState::none}),
+               MountState::none},
+        AtCase{"circle_of_twice_the_same",
+               "1 9 0:1 / /a rw - t s o\n2 1 0:2 / /a rw - t s o\n1 2 0:1 / /a rw - t s o\n", "/a",
+               MountState::mounted}),
     [](const auto& param) { return std::string{param.param.name}; });
 
 TEST(PlainPath, IsAsTheKernelWritesIt) {
