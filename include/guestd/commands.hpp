@@ -52,6 +52,7 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::shutdown_auto:
         case CallKind::shutdown_agent:
         case CallKind::save:
+        case CallKind::inspect_image:  // and the place of the start that follows it
         case CallKind::migrate:
             return true;
         case CallKind::shutdown_acpi:
@@ -67,7 +68,6 @@ constexpr bool is_long(CallKind kind) {
         case CallKind::set_time:
         case CallKind::ping_agent:
         case CallKind::find_address:
-        case CallKind::inspect_image:
         case CallKind::remember:
         case CallKind::forget:
             return false;

@@ -68,6 +68,7 @@ void BootRun::start(Context& ctx, BootTask& task) {
 }
 
 void BootRun::call_start(Context& ctx, BootTask& task) {
+    uri_of(task).throttle.started(ctx.now);
     task.call = ctx.calls.submit(ctx.out,
                                  Call{.guest = task.id,
                                       .kind = CallKind::start,

@@ -179,6 +179,7 @@ void BootRun::make_ready(Context& ctx, BootTask& task) {
 void BootRun::fill(Context& ctx, UriId id) {
     const auto& state = ctx.fleet.uri(id);
     auto& uri = uris_[static_cast<std::size_t>(id)];
+    uri.wake_up = kNever;
     uri.held.clear();
     uri.held_by_host = false;
     while (state.listed && !uri.ready.empty()) {
@@ -188,6 +189,7 @@ void BootRun::fill(Context& ctx, UriId id) {
         }
         uri.held = uri.throttle.hold(ctx.now);
         uri.held_by_host = uri.throttle.held_by_pressure();
+        uri.wake_up = uri.throttle.wake_up();
         auto* task = uri.held.empty() ? next_that_fits(uri) : nullptr;
         if (task == nullptr)
             break;
@@ -338,8 +340,7 @@ bool BootRun::minds(const GuestId& id) const {
 TimePoint BootRun::next_deadline() const {
     auto next = agenda_.next();
     for (const auto& uri : uris_)
-        if (!uri.ready.empty())
-            next = std::min(next, uri.throttle.wake_up());
+        next = std::min(next, uri.wake_up);
     return next;
 }
 

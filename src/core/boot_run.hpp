@@ -102,10 +102,11 @@ private:
     struct Uri {
         bool seeded = false;
         Throttle throttle;
-        std::string held;           ///< why no further guest starts
-        std::string last_held;      ///< for the history
-        bool held_by_host = false;  ///< its pressure, or memory
-        bool told_held = false;     ///< of this stretch
+        TimePoint wake_up = kNever;  ///< when `held` may be over though nothing happens
+        std::string held;            ///< why no further guest starts
+        std::string last_held;       ///< for the history
+        bool held_by_host = false;   ///< its pressure, or memory
+        bool told_held = false;      ///< of this stretch
         std::set<std::tuple<long, std::uint64_t, GuestId>> ready;
     };
     using Stage = BootTask::Stage;

@@ -35,30 +35,41 @@ bool World::holds(const Need& need) const {
     return !named;
 }
 
-bool World::serves(const Guest& guest) const {
-    const auto after = guest.model.serves_after.value_or(guest.model.boot_time);
-    return is_active(guest.truth.state) && clock_.now() >= guest.up_at + after;
+TimePoint World::serves_from(const Guest& guest) const {
+    return guest.up_at + guest.model.serves_after.value_or(guest.model.boot_time);
 }
 
 void World::watch(const Watch& watch) {
     watches_.emplace(watch.id, watch);
-    const auto* probe = std::get_if<Probe>(&watch.what);
-    if (probe != nullptr && probe->kind == ProbeKind::io_settle)
+    const auto tell_at = [this, id = watch.id](TimePoint when) {
+        if (when != kNever)
+            clock_.schedule(std::max(when, clock_.now()), [this, id] { tell_watch(id); });
+    };
+    tell_at(clock_.now());
+    if (const auto* need = std::get_if<Need>(&watch.what)) {
+        for (const auto& opening : needs_)
+            if (opening.need == *need)
+                tell_at(opening.from), tell_at(opening.to);
+        for (const auto& [id, guest] : guests_)
+            if (need->kind == NeedKind::path && need->target == "/disks/" + guest.model.name)
+                tell_at(guest.model.disk_from);
+        return;
+    }
+    if (std::get<Probe>(watch.what).kind == ProbeKind::io_settle)
         return tell_io(watch.id);
-    clock_.schedule_in(Duration::zero(), [this, id = watch.id] { tell_watch(id); });
+    tell_at(serves_from(guest(watch.guest)));
 }
 
-/// At every tick: events may come doubled.
 void World::tell_watch(WatchId id) {
     const auto found = watches_.find(id);
-    if (found == watches_.end())
+    if (found == watches_.end() || !client_)
         return;
-    const auto& watch = found->second;
-    const auto* need = std::get_if<Need>(&watch.what);
-    const bool there = need != nullptr ? holds(*need) : serves(guest(watch.guest));
-    if (client_)
-        tell(WatchChanged{id, there, there ? "" : "not there yet"});
-    clock_.schedule_in(kTick, [this, id] { tell_watch(id); });
+    const auto* need = std::get_if<Need>(&found->second.what);
+    const auto& about = guest(found->second.guest);
+    const bool there = need != nullptr
+                           ? holds(*need)
+                           : is_active(about.truth.state) && clock_.now() >= serves_from(about);
+    tell(WatchChanged{id, there, there ? "" : "not there yet"});
 }
 
 void World::tell_io(WatchId id) {
@@ -78,22 +89,20 @@ void World::tell_io(WatchId id) {
 }
 
 void World::host_is(TimePoint from, HostMeasured measure) {
-    clock_.schedule(from, [this, measure] { host_ = measure; });
+    clock_.schedule(from, [this, measure] {
+        host_ = measure;
+        tell_host();
+    });
 }
 
 void World::watch_host(bool wanted) {
     host_watched_ = wanted;
-    tell_host(++host_turn_);
+    clock_.schedule_in(Duration::zero(), [this] { tell_host(); });
 }
 
-void World::tell_host(unsigned turn) {
-    if (!host_watched_ || turn != host_turn_)
-        return;
-    clock_.schedule_in(Duration::zero(), [this, turn] {
-        if (client_ && host_watched_ && turn == host_turn_)
-            tell(host_);
-    });
-    clock_.schedule_in(kTick, [this, turn] { tell_host(turn); });
+void World::tell_host() {
+    if (client_ && host_watched_)
+        tell(host_);
 }
 
 SavedImage World::image_of(const Guest& guest) const {

@@ -179,10 +179,10 @@ private:
 
     // sensors.cpp: what the client watches
     bool holds(const Need& need) const;
-    bool serves(const Guest& guest) const;
+    TimePoint serves_from(const Guest& guest) const;
     void tell_watch(WatchId id);
     void tell_io(WatchId id);
-    void tell_host(unsigned turn);
+    void tell_host();
     SavedImage image_of(const Guest& guest) const;
 
     struct Opening {
@@ -196,7 +196,6 @@ private:
     std::map<WatchId, Watch> watches_;
     HostMeasured host_;
     bool host_watched_ = false;
-    unsigned host_turn_ = 0;
     std::vector<std::unique_ptr<Uri>> uris_;
     std::map<GuestId, Guest> guests_;
     std::vector<Event> inbox_;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Spec 4 and the promise "every guest that ran before runs again" as properties.
+#include <map>
+#include <set>
+
 #include "core_random.hpp"
 
 namespace guestd::testing {
@@ -8,6 +11,8 @@ namespace {
 
 /// Longer than all back-offs, locks and time-outs of a random fleet one after the other.
 constexpr Duration kLongEnough = 12h;
+/// What the simulator says of a guest's disks before anybody has written to them.
+constexpr const char* kFirstDisks = "disk 1\nimage 0";
 /// Trouble is over by then.
 constexpr TimePoint kCalm{20min};
 
@@ -23,7 +28,9 @@ public:
             guests.push_back(id);
             was_up.push_back(is_active(model.state));
             if (chance(60))
-                host.list(id, ResumeEntry{.expect_restore = model.managed_save});
+                host.list(id, ResumeEntry{.expect_restore = model.managed_save,
+                                          .disk_identity = chance(50) ? kFirstDisks : ""});
+            identified.push_back(host.on_list(id) && !host.entry(id)->disk_identity.empty());
             was_listed.push_back(host.on_list(id));
             random_start_policy(host.policy->of(name));
         }
@@ -31,6 +38,7 @@ public:
         host.policy->uris.max_parallel = number(0, 3);
         host.policy->uris.start_delay = one_of<Duration>({0s, 0s, 4s});
         host.store.latency = one_of<Duration>({1ms, 900ms});
+        random_surroundings(host);
     }
     void run_to_end() {
         hold(host, host.driver().run_to_end(host.now() + kLongEnough), "the run does not end");
@@ -48,6 +56,7 @@ public:
     std::vector<GuestId> guests;
     std::vector<bool> was_up;
     std::vector<bool> was_listed;
+    std::vector<bool> identified;  ///< the list says what its disks were
 };
 
 /// Nobody else touched them: a guest that was listed is up, or is listed still, or policy says so.
@@ -72,8 +81,16 @@ void check_each_once(RandomBoot& boot) {
         hold(boot.host, truth.boots + truth.restores <= (boot.was_up[i] ? 0U : 1U),
              "started twice");
         const auto& model = boot.host.world.model(boot.guests[i]);
-        hold(boot.host, !(model.managed_save && model.image_breaks && truth.boots > 0),
+        const auto& policy = boot.policy(i);
+        const bool may_drop =
+            policy.restore_failure == RestoreFailure::cold_boot ||
+            (policy.pending_config == PendingConfig::cold_boot && !model.image_differences.empty());
+        hold(boot.host,
+             !(model.managed_save && model.image_breaks && !model.image_partial && !may_drop &&
+               truth.boots > 0),
              "cold-booted in spite of its image");
+        hold(boot.host, !(boot.identified[i] && model.disk_version > 1 && truth.restores > 0),
+             "restored over other disks");
     }
 }
 
@@ -101,6 +118,51 @@ void check_order(RandomBoot& boot) {
     }
 }
 
+/// Not a start call while something is missing that the guest needs.
+void check_gates(RandomBoot& boot) {
+    std::map<WatchId, Need> watched;
+    std::map<std::string, bool> there;
+    const auto text = [](const Need& need) { return need.target; };
+    for (const auto& entry : boot.host.driver().transcript()) {
+        const auto* command = std::get_if<Command>(&entry.what);
+        const auto* event = std::get_if<Event>(&entry.what);
+        if (command != nullptr) {
+            if (const auto* watch = std::get_if<Watch>(command))
+                if (const auto* need = std::get_if<Need>(&watch->what))
+                    watched[watch->id] = *need;
+            const auto* call = std::get_if<Call>(command);
+            if (call == nullptr || call->kind != CallKind::start)
+                continue;
+            for (std::size_t i = 0; i < boot.guests.size(); ++i)
+                for (const auto& need : boot.policy(i).needs)
+                    hold(boot.host, boot.guests[i] != call->guest || there[text(need)],
+                         "started without what it needs");
+        } else if (event != nullptr) {
+            if (const auto* changed = std::get_if<WatchChanged>(event))
+                if (const auto found = watched.find(changed->id); found != watched.end())
+                    there[text(found->second)] = changed->holds;
+        }
+    }
+}
+
+/// Whoever is over watches nothing any more.
+void check_watches(RandomBoot& boot) {
+    std::set<WatchId> open;
+    bool host = false;
+    for (const auto& entry : boot.host.driver().transcript()) {
+        const auto* command = std::get_if<Command>(&entry.what);
+        if (command == nullptr)
+            continue;
+        if (const auto* watch = std::get_if<Watch>(command))
+            open.insert(watch->id);
+        if (const auto* unwatch = std::get_if<Unwatch>(command))
+            open.erase(unwatch->id);
+        if (const auto* measure = std::get_if<WatchHost>(command))
+            host = measure->wanted;
+    }
+    hold(boot.host, open.empty() && !host, "still watched");
+}
+
 RC_GTEST_PROP(BootProperty, calm_libvirt, ()) {
     RandomBoot boot{false};
     boot.host.start();
@@ -109,11 +171,14 @@ RC_GTEST_PROP(BootProperty, calm_libvirt, ()) {
     hold(boot.host, two_calls_at_once(transcript));
     hold(boot.host, too_many_long_calls(transcript));
     hold(boot.host, two_outcomes(transcript));
-    hold(boot.host, too_many_starting(transcript, boot.host.policy->uris.max_parallel));
+    if (!boot.host.policy->uris.adaptive_parallel)
+        hold(boot.host, too_many_starting(transcript, boot.host.policy->uris.max_parallel));
     hold(boot.host, too_little_delay(transcript, boot.host.policy->uris.start_delay));
     check_nothing_lost(boot);
     check_each_once(boot);
     check_order(boot);
+    check_gates(boot);
+    check_watches(boot);
 }
 
 RC_GTEST_PROP(BootProperty, libvirt_in_trouble_and_guestd_killed, ()) {

@@ -7,8 +7,12 @@ namespace guestd::testing {
 namespace {
 
 bool modifies(CallKind kind) {
-    return kind != CallKind::probe && kind != CallKind::inspect && kind != CallKind::abort_job &&
-           kind != CallKind::abort_block && kind != CallKind::remember && kind != CallKind::forget;
+    using enum CallKind;
+    for (const auto reads : {probe, inspect, abort_job, abort_block, remember, forget, set_time,
+                             ping_agent, find_address, inspect_image})
+        if (kind == reads)
+            return false;
+    return true;
 }
 bool is_destroy(CallKind kind) {
     return kind == CallKind::destroy_graceful || kind == CallKind::destroy_forced;

@@ -73,6 +73,15 @@ GuestModel random_stopped_guest() {
     model.managed_save = chance(30);
     model.image_breaks = model.managed_save && chance(20);
     model.image_vanishes = model.managed_save && !model.image_breaks && chance(20);
+    model.image_partial = model.managed_save && chance(10);
+    if (model.managed_save && chance(20))
+        model.image_differences = {"memory"};
+    model.disk_version = one_of({1U, 1U, 2U});
+    model.disk_from = TimePoint{one_of<Duration>({0s, 0s, 0s, 3min, 40min})};
+    model.has_io = chance(80);
+    model.never_rests = chance(20);
+    if (chance(50))
+        model.serves_after = seconds_between(0, 150);
     model.start_failures = one_of({0U, 0U, 1U, 3U, 50U});
     model.locked_until = TimePoint{one_of<Duration>({0s, 0s, 5min})};
     model.start_time = one_of<Duration>({100ms, 3s, 40s});
@@ -108,6 +117,20 @@ void random_start_policy(GuestPolicy& policy) {
         start.ready.push_back(Probe{.kind = ProbeKind::agent});
     if (chance(40))
         start.ready.push_back(Probe{.kind = ProbeKind::delay, .span = seconds_between(1, 60)});
+    if (chance(30))
+        start.ready.push_back(Probe{.kind = one_of({ProbeKind::tcp, ProbeKind::exec,
+                                                    ProbeKind::address, ProbeKind::running}),
+                                    .target = one_of<std::string>({"", "192.0.2.9"})});
+    if (chance(30))
+        start.ready.push_back(
+            Probe{.kind = ProbeKind::io_settle, .span = seconds_between(1, 9), .rate = {1000}});
+    if (chance(30))
+        start.needs.push_back(*rc::gen::elementOf(needs()));
+    if (chance(15))
+        start.needs.push_back(*rc::gen::elementOf(needs()));
+    start.restore_failure = one_of({RestoreFailure::hold, RestoreFailure::cold_boot});
+    start.pending_config = one_of({PendingConfig::resume, PendingConfig::cold_boot});
+    start.sync_time = chance(80);
     start.ready_timeout = seconds_between(5, 120);
     start.on_ready_timeout = one_of({OnReadyTimeout::proceed, OnReadyTimeout::fail});
     start.retry.attempts = number(1, 5);
@@ -122,6 +145,35 @@ void random_order(sim::Policy& policy, unsigned guests) {
         auto& own = policy.of("g" + std::to_string(i));
         (chance(50) ? own.after : own.requires_).push_back(need);
     }
+}
+
+std::vector<Need> needs() {
+    return {{NeedKind::mount, "/srv"}, {NeedKind::pool, "ssd"}, {NeedKind::unit, "x.service"}};
+}
+
+void random_surroundings(Host& host) {
+    for (const auto& need : needs()) {
+        if (chance(30))
+            continue;  // always there
+        const auto from = seconds_between(0, 600);
+        const auto to = from + seconds_between(1, 300);
+        host.world.need(need, TimePoint{from}, TimePoint{to});
+        host.world.need(need, TimePoint{to + seconds_between(0, 600)});
+    }
+    auto& uri = host.policy->uris;
+    uri.adaptive_parallel = chance(20);
+    uri.min_free_memory = Bytes{one_of({0ULL, 512ULL << 20})};
+    const auto percent = [] { return static_cast<double>(number(0, 99)); };
+    for (auto changes = number(0, 4); changes > 0; --changes)
+        host.world.host_is(TimePoint{seconds_between(0, 900)},
+                           HostMeasured{.io = percent(),
+                                        .cpu = percent(),
+                                        .memory = percent(),
+                                        .available = Bytes{4ULL << 30}});
+    host.world.host_is(TimePoint{15min}, HostMeasured{.io = percent(),
+                                                      .cpu = percent(),
+                                                      .memory = percent(),
+                                                      .available = Bytes{64ULL << 30}});
 }
 
 Weather random_weather(Host& host, UriId uri, TimePoint from, TimePoint until) {

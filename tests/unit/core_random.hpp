@@ -52,6 +52,10 @@ void random_stop_policy(GuestPolicy& policy);
 void random_start_policy(GuestPolicy& policy);
 /// "g3 after g1": never a cycle.
 void random_order(sim::Policy& policy, unsigned guests);
+/// What guests may need.
+std::vector<Need> needs();
+/// Needs that come and go and are there in the end; a host under more or less pressure.
+void random_surroundings(Host& host);
 Weather random_weather(Host& host, UriId uri, TimePoint from, TimePoint until);
 
 }  // namespace guestd::testing
