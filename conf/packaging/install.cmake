@@ -1,54 +1,72 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What goes where, and the packages made of it.
+# What goes where, and the packages made of it. What lies in a folder of its kind (units, manual
+# pages, completions, schemas) comes in by itself.
 set(GUESTD_LIB_DIR lib CACHE STRING "Where systemd looks: lib on a merged /usr")
+set(GUESTD_SYSCONFIG_DIR /etc/default CACHE STRING "Debian's; others have /etc/sysconfig")
+set(doc share/doc/guestd)
 
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
+
 # What stops after guestd is ordered like it.
 file(STRINGS systemd/guestd.service order REGEX "^(After|Requires|Wants)=")
 list(FILTER order EXCLUDE REGEX "guestd-finish")
 list(JOIN order "\n" GUESTD_ORDER)
 configure_file(systemd/guestd-finish.service.in guestd-finish.service @ONLY)
-install(FILES systemd/guestd.service systemd/guestd-autostart.service
-        ${CMAKE_CURRENT_BINARY_DIR}/guestd-finish.service
+file(GLOB units CONFIGURE_DEPENDS systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket)
+install(FILES ${units} ${CMAKE_CURRENT_BINARY_DIR}/guestd-finish.service
         DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
+file(GLOB user_units CONFIGURE_DEPENDS systemd/user/*.service)
+install(FILES ${user_units} DESTINATION ${GUESTD_LIB_DIR}/systemd/user)
 install(FILES systemd/guestd.catalog DESTINATION ${GUESTD_LIB_DIR}/systemd/catalog)
+
 install(FILES conf/dbus/org.guestd1.conf DESTINATION share/dbus-1/system.d)
+install(FILES conf/dbus/org.guestd1.service DESTINATION share/dbus-1/system-services)
+install(FILES docs/org.guestd1.xml DESTINATION share/dbus-1/interfaces)
+install(FILES conf/polkit/org.guestd1.policy DESTINATION share/polkit-1/actions)
+file(GLOB examples CONFIGURE_DEPENDS conf/polkit/*.rules docs/examples/*)
+install(FILES ${examples} DESTINATION share/guestd/examples)
+
 install(FILES conf/guestd.toml DESTINATION /etc/guestd)
 install(DIRECTORY DESTINATION /etc/guestd/guestd.toml.d)
-install(FILES conf/guestd.sysconfig DESTINATION /etc/default RENAME guestd)
-install(FILES README.md docs/NEWS.md DESTINATION share/doc/guestd)
-install(FILES docs/org.guestd1.xml DESTINATION share/dbus-1/interfaces)
+install(FILES conf/guestd.sysconfig DESTINATION ${GUESTD_SYSCONFIG_DIR} RENAME guestd)
 
-set(CPACK_PACKAGE_NAME guestd)
-set(CPACK_PACKAGE_VENDOR "guestd")
-set(CPACK_PACKAGE_CONTACT "The guestd developers <guestd@localhost>")
-set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY
-    "brings KVM/libvirt guests back at host boot and stops them at host shutdown")
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_STRIP_FILES ON)
-set(CPACK_SET_DESTDIR ON)
+# compressed NAME INPUT: build/compressed/NAME.gz, as distributions want it: the same every time.
+function(compressed name input)
+    set(output ${CMAKE_CURRENT_BINARY_DIR}/compressed/${name}.gz)
+    add_custom_command(OUTPUT ${output} DEPENDS ${input} VERBATIM
+                       COMMAND sh -c "gzip -9nc \"$1\" >\"$2\"" sh ${input} ${output})
+    set_property(GLOBAL APPEND PROPERTY GUESTD_COMPRESSED ${output})
+endfunction()
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/compressed)
 
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SECTION admin)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "default-dbus-system-bus | dbus-system-bus, systemd")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libvirt-daemon-system")
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(packaging ${CMAKE_CURRENT_LIST_DIR})
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${packaging}/postinst ${packaging}/prerm
-    ${packaging}/postrm ${packaging}/conffiles)
+file(GLOB manuals CONFIGURE_DEPENDS docs/man/*.[1-9])
+foreach(manual ${manuals})
+    cmake_path(GET manual FILENAME name)
+    string(REGEX MATCH "[1-9]$" section ${name})
+    compressed(${name} ${manual})
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/compressed/${name}.gz
+            DESTINATION share/man/man${section})
+endforeach()
+configure_file(conf/packaging/changelog.in changelog @ONLY)
+compressed(changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/compressed/changelog.gz DESTINATION ${doc})
+get_property(outputs GLOBAL PROPERTY GUESTD_COMPRESSED)
+add_custom_target(compress ALL DEPENDS ${outputs})
 
-set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
-set(CPACK_RPM_PACKAGE_LICENSE "LGPL-2.1-or-later")
-set(CPACK_RPM_PACKAGE_REQUIRES "systemd, dbus")
-set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /usr/lib/systemd
-    /usr/lib/systemd/system /usr/lib/systemd/catalog /usr/share/dbus-1
-    /usr/share/dbus-1/system.d /usr/share/dbus-1/interfaces)
-set(CPACK_RPM_USER_FILELIST "%config(noreplace) /etc/guestd/guestd.toml"
-    "%config(noreplace) /etc/default/guestd")
-set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${packaging}/rpm-post)
-set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${packaging}/rpm-preun)
-include(CPack)
+file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
+install(FILES README.md ${documents} conf/packaging/copyright DESTINATION ${doc})
+if(EXISTS ${CMAKE_SOURCE_DIR}/docs/schema)
+    install(DIRECTORY docs/schema DESTINATION share/guestd FILES_MATCHING PATTERN "*.json")
+endif()
+file(GLOB bash CONFIGURE_DEPENDS conf/completion/*.bash)
+if(bash)
+    install(FILES ${bash} DESTINATION share/bash-completion/completions RENAME guestctl)
+endif()
+file(GLOB zsh CONFIGURE_DEPENDS conf/completion/_*)
+install(FILES ${zsh} DESTINATION share/zsh/vendor-completions)
+file(GLOB fish CONFIGURE_DEPENDS conf/completion/*.fish)
+install(FILES ${fish} DESTINATION share/fish/vendor_completions.d)
+
+include(conf/packaging/packages.cmake)
