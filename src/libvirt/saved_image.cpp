@@ -153,6 +153,7 @@ SetAside::SetAside(const UriContext& context, virDomainPtr domain) {
 
 void SetAside::undo() {
     if (aside_.empty()) {
+        text_.clear();  // it was to be dropped, and has not been
         return;
     }
     // Two names of one file: rename(2) would keep both.
