@@ -179,8 +179,10 @@ void Client::wait(std::chrono::microseconds longest) {
         if (thrown_)
             std::rethrow_exception(std::exchange(thrown_, nullptr));
         check(done, "hear from the bus", kExitNotConnected);
-        if (done > 0)
+        if (done > 0) {
+            longest = std::chrono::microseconds::zero();  // the caller has something to look at
             continue;
+        }
         const int more = sd_bus_wait(bus_.get(), static_cast<std::uint64_t>(longest.count()));
         if (more == -EINTR || more == 0)
             return;
@@ -214,8 +216,8 @@ int Client::on_owner(sd_bus_message* message, void* userdata, sd_bus_error*) noe
     for (const char** part : {&name, &before, &after})
         if (sd_bus_message_read_basic(message, 's', part) < 0)
             return 0;
-    if (std::string_view{name} == bus::kService && *after == '\0')
-        static_cast<Client*>(userdata)->deliver(kGone, nullptr);
+    if (std::string_view{name} == bus::kService)
+        static_cast<Client*>(userdata)->deliver(*after == '\0' ? kGone : kCame, nullptr);
     return 0;
 }
 

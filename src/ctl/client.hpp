@@ -33,9 +33,11 @@ using Argument = std::variant<std::string, std::uint32_t, Strings, Options>;
 
 class Client {
 public:
-    /// A signal of guestd: its name and arguments. `gone` when guestd left the bus.
+    /// A signal of guestd: its name and arguments. `gone` when guestd left the bus, `came` when it
+    /// got there.
     using Listener = std::function<void(const std::string& member, const Json& arguments)>;
     static constexpr const char* kGone = "gone";
+    static constexpr const char* kCame = "came";
 
     /// Connects to the bus, not yet to guestd: whether that is there shows with the first call.
     explicit Client(bool user_bus);

@@ -14,6 +14,7 @@ enum Exit : int {
     kExitUsage = 2,         ///< the command line makes no sense
     kExitNotConnected = 3,  ///< guestd does not run, or cannot be reached
     kExitUnclean = 4,       ///< the run that was waited for ended, but not clean
+    kExitTimeout = 5,       ///< what was waited for did not come in time
 };
 
 /// Ends guestctl with a message. Thrown by anything below main(), caught only there.
