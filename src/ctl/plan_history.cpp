@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ctl/plan_history.hpp"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "ctl/context.hpp"
+#include "ctl/run_times.hpp"
 
 namespace guestd::ctl {
 namespace {
@@ -14,41 +14,6 @@ namespace {
 constexpr std::uint32_t kRuns = 8;
 /// Less than this was no measurement of a disk.
 constexpr std::uint64_t kLeastSaved = 16ULL << 20;
-
-using Key = std::pair<std::string, std::string>;
-
-Key key_of(const Json& row) {
-    return {text_of(row, "uri"), text_of(row, "uuid")};
-}
-
-/// Time spent on each step, by guest.
-std::map<Key, std::map<std::string, Duration>> times_of(const Json& spans) {
-    std::map<Key, std::map<std::string, Duration>> times;
-    for (const auto& span : spans)
-        if (const auto begin = time_of(span, "begin_usec"), end = time_of(span, "end_usec");
-            begin && end)
-            times[key_of(span)][text_of(span, "what")] += *end - *begin;
-    return times;
-}
-
-/// How long at least one save of each URI was under way.
-std::map<std::string, Duration> busy_of(const Json& spans) {
-    std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> saves;
-    for (const auto& span : spans)
-        if (const auto begin = time_of(span, "begin_usec"), end = time_of(span, "end_usec");
-            begin && end && text_of(span, "what") == "save")
-            saves[text_of(span, "uri")].emplace_back(*begin, *end);
-    std::map<std::string, Duration> busy;
-    for (auto& [uri, all] : saves) {
-        std::ranges::sort(all);
-        TimePoint counted{};
-        for (const auto& [begin, end] : all) {
-            busy[uri] += std::max(end - std::max(begin, counted), Duration::zero());
-            counted = std::max(counted, end);
-        }
-    }
-    return busy;
-}
 
 class Learner {
 public:
@@ -62,12 +27,12 @@ public:
         std::map<std::string, std::uint64_t> saved;
         for (const auto& row : guests) {
             saved[text_of(row, "uri")] += number_of(row, "bytes");
-            const auto known = guests_.find(key_of(row));
-            const auto spent = times.find(key_of(row));
+            const auto known = guests_.find(guest_key(row));
+            const auto spent = times.find(guest_key(row));
             if (known != guests_.end() && spent != times.end())
-                learn(known->second->pace, text_of(row, "outcome"), spent->second);
+                learn(known->second->pace, text_of(row, "outcome"), spent->second.time);
         }
-        for (const auto& [uri, busy] : busy_of(spans)) {
+        for (const auto& [uri, busy] : saving_times_of(spans)) {
             const double seconds = std::chrono::duration<double>(busy).count();
             if (saved[uri] >= kLeastSaved && seconds > 0)
                 fleet_.rates.try_emplace(
@@ -93,7 +58,7 @@ private:
     }
 
     plan::Fleet& fleet_;
-    std::map<Key, plan::Guest*> guests_;
+    std::map<GuestKey, plan::Guest*> guests_;
 };
 
 }  // namespace
