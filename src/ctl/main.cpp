@@ -21,6 +21,7 @@ void add_verbs(CLI::App& app, Context& context) {
     add_drain(app, context);
     add_cancel(app, context);
     add_wait(app, context);
+    add_autostart(app, context);
     add_resume_list(app, context);
     add_history(app, context);
     add_plot(app, context);
@@ -43,7 +44,7 @@ int run(int argc, char** argv) {
     app.add_flag("--user", context.user_bus, "Talk to the user's own guestd");
     app.footer(
         "Exit status: 0 done, 1 failed, 2 wrong usage, 3 guestd cannot be reached,\n"
-        "4 the run that was waited for did not end clean.");
+        "4 the run that was waited for did not end clean, 5 the time to wait was up.");
     app.require_subcommand(1);
     app.fallthrough();
     add_verbs(app, context);
