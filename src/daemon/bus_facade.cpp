@@ -60,15 +60,6 @@ bus::RunView view_of(const RunProgress& progress, const std::vector<GuestProgres
     return view;
 }
 
-bus::RunView view_of(RunRecord record, const std::vector<RunGuestRecord>& guests) {
-    bus::RunView view{.record = std::move(record), .guests = static_cast<unsigned>(guests.size())};
-    for (const auto& guest : guests) {
-        view.done += guest.outcome != Outcome::pending;
-        view.unclean += guest.outcome != Outcome::pending && !is_clean(guest.outcome);
-    }
-    return view;
-}
-
 /// Runs `read` on the reader's thread, and the reply with what it returned on the loop.
 template <class T, class Read>
 void ask(HistoryReader& reader, bus::Reply<T> reply, Read read) {
@@ -81,6 +72,19 @@ void ask(HistoryReader& reader, bus::Reply<T> reply, Read read) {
 
 }  // namespace
 
+BusFacade::BusFacade(App& app) : app_(app), started_(app.now()) {}
+
+const std::vector<std::string>& ConfigFiles::of(const config::Config& config) {
+    if (config.bundle() == bundle_)
+        return files_;
+    bundle_ = config.bundle();
+    files_.clear();
+    if (const auto sources = config::open_bundle(bundle_))
+        for (const auto& source : sources->list)
+            files_.push_back(source.name);
+    return files_;
+}
+
 bus::StatusView BusFacade::status() const {
     bus::StatusView view;
     view.version = GUESTD_VERSION;
@@ -90,14 +94,14 @@ bus::StatusView BusFacade::status() const {
     const auto& machine = app_.machine();
     if (const auto run = machine.active_run())
         view.active_run = view_of(*run, machine.progress());
-    if (const auto last = machine.last_run())
-        view.last_run = bus::RunView{.record = *last};
+    view.last_run = last_run_.view(machine, app_.history(), view.now);
     for (const auto& uri : machine.uris())
         for (const auto& guest : uri.guests) {
             ++view.guests;
             view.running += is_active(guest.state);
         }
     view.resume_entries = static_cast<unsigned>(machine.resume_list().size());
+    view.config_files = config_files_.of(app_.config());
     view.warnings = app_.warnings();
     return view;
 }
@@ -160,6 +164,7 @@ std::vector<bus::UriView> BusFacade::uris() const {
     const auto uris = app_.machine().uris();
     for (std::size_t i = 0; i < uris.size(); ++i) {
         bus::UriView view{.uri = uris[i].uri, .connected = uris[i].listed};
+        view.since = uris[i].since == TimePoint{} ? started_ : uris[i].since;
         view.reason = links[i].reason.empty() ? uris[i].reason : links[i].reason;
         view.attempts = links[i].attempts;
         view.guests = static_cast<unsigned>(uris[i].guests.size());
@@ -240,9 +245,8 @@ Result<RunId> BusFacade::boot(const bus::BootRequest& request) {
     if (!request.skip)
         return app_.request(RunRequested{.kind = RunKind::boot, .selection = request.selection});
     const auto run = app_.machine().active_run();
-    if (!run || run->run.kind != RunKind::boot)
-        return fail(ErrorCode::refused, "there is no boot run to skip");
-    app_.cancel(run->run.id);
+    if (!run || run->run.kind != RunKind::boot || !app_.cancel(run->run.id))
+        return RunId{0};
     return run->run.id;
 }
 

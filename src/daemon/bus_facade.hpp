@@ -7,15 +7,27 @@
 #include <string>
 #include <vector>
 
+#include "config/config.hpp"
+#include "daemon/last_run.hpp"
 #include "systemd/bus_facade.hpp"
 
 namespace guestd::daemon {
 
 class App;
 
+/// The files that a configuration was made of. Kept: the status is asked for with every event.
+class ConfigFiles {
+public:
+    const std::vector<std::string>& of(const config::Config& config);
+
+private:
+    std::string bundle_;
+    std::vector<std::string> files_;
+};
+
 class BusFacade final : public bus::Facade {
 public:
-    explicit BusFacade(App& app) : app_(app) {}
+    explicit BusFacade(App& app);
 
     bus::StatusView status() const override;
     std::optional<bus::ProgressView> progress() const override;
@@ -38,6 +50,9 @@ public:
 
 private:
     App& app_;
+    TimePoint started_;  ///< since when a URI answers, or does not, that has never changed
+    mutable ConfigFiles config_files_;
+    mutable LastRun last_run_;
 };
 
 }  // namespace guestd::daemon

@@ -95,7 +95,7 @@ struct SettingView {
 
 struct BootRequest {
     std::vector<std::string> selection;  ///< globs over names; empty = all
-    bool skip = false;                   ///< count as this boot's run, but start nothing
+    bool skip = false;                   ///< end the boot run that is under way; 0 = there is none
 };
 
 struct DrainRequest {
