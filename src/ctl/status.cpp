@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "ctl/context.hpp"
 #include "ctl/show_parts.hpp"
 #include "render/text.hpp"
@@ -16,6 +18,8 @@ using render::Style;
 
 /// Labels are set to the right, as systemctl does.
 constexpr std::size_t kLabelWidth = 12;
+/// Guests named for each reason to wait; "guestctl list" names all.
+constexpr std::size_t kNamesHeld = 6;
 
 class Sheet {
 public:
@@ -56,11 +60,14 @@ void uris(Sheet& sheet, const Json& list) {
         const std::string since = elapsed_since(time_of(uri, "since_usec"));
         std::string text = text_of(uri, "uri");
         if (connected)
-            text += fmt::format(", {} of {} running", number_of(uri, "running"),
-                                render::count(number_of(uri, "guests"), "guest"));
+            text += fmt::format(", {} of {} running{}{}", number_of(uri, "running"),
+                                render::count(number_of(uri, "guests"), "guest"),
+                                since.empty() ? "" : ", connected for ", since);
         else
             text += fmt::format(", not connected{}{}: {}", since.empty() ? "" : " for ", since,
                                 text_of(uri, "reason"));
+        if (const auto attempts = number_of(uri, "attempts"); !connected && attempts > 1)
+            text += " (" + render::count(attempts, "attempt") + ")";
         sheet.line(label, text, connected ? Style::plain : Style::bad);
         label = "";
     }
@@ -84,6 +91,25 @@ void runs(Sheet& sheet, const Json& status) {
             text += " in " + took;
         sheet.line("Last run", text + ", " + wall_clock(number_of(run, "started_wall_usec")),
                    style == Style::bad ? style : Style::plain);
+    }
+}
+
+/// Guests that the boot run has not begun with, by what they wait for.
+void held(Sheet& sheet, const Json& guests) {
+    std::map<std::string, Strings> waiting;
+    for (const auto& guest : guests)
+        if (text_of(guest, "phase") == "waiting" && text_of(guest, "outcome") == "pending")
+            waiting[text_of(guest, "held_for")].push_back(text_of(guest, "name"));
+    const char* label = "Held";
+    for (const auto& [reason, names] : waiting) {
+        std::string text = render::count(names.size(), "guest") + " for " +
+                           (reason.empty() ? "its turn" : reason) + ": ";
+        for (std::size_t i = 0; i < names.size() && i < kNamesHeld; ++i)
+            text += (i == 0 ? "" : ", ") + names[i];
+        if (names.size() > kNamesHeld)
+            text += fmt::format(" and {} more", names.size() - kNamesHeld);
+        sheet.line(label, text, Style::warn);
+        label = "";
     }
 }
 
@@ -115,6 +141,8 @@ int show_status(Context& context) {
     headline(sheet, status, out);
     uris(sheet, list);
     runs(sheet, status);
+    if (text_of(status.value("active_run", Json::object()), "kind") == "boot")
+        held(sheet, context.client().call("ListGuests", {Strings{}}));
     lists(sheet, status);
     const Json active = status.value("progress", Json::object()).value("active", Json::array());
     if (!active.empty())
