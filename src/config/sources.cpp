@@ -89,6 +89,17 @@ Sources default_sources(const std::string& root) {
     return sources;
 }
 
+Sources folder_sources(const std::string& folder) {
+    Sources sources;
+    if (exists(folder + "/guestd.toml"))
+        sources.list.push_back({SourceKind::toml, folder + "/guestd.toml", {}});
+    std::map<std::string, std::string> drop_ins;
+    list_drop_ins(folder + "/guestd.toml.d", drop_ins, sources.problems);
+    for (auto& [name, path] : drop_ins)
+        sources.list.push_back({SourceKind::toml, std::move(path), {}});
+    return sources;
+}
+
 Sources file_source(const std::string& path) {
     return {{{SourceKind::toml, path, {}}}, {}};
 }

@@ -43,6 +43,9 @@ struct Sources {
 /// Blocks on the disk.
 Sources default_sources(const std::string& root = "");
 
+/// guestd.toml of this folder and the *.toml of its guestd.toml.d, by name. Blocks on the disk.
+Sources folder_sources(const std::string& folder);
+
 /// One TOML file, and nothing else.
 Sources file_source(const std::string& path);
 Sources text_source(std::string toml, std::string name = "guestd.toml");

@@ -46,8 +46,9 @@ void App::stop_requested() {
             return host_answered(systemd::StaysUp{});
         case OnStop::drain:
         case OnStop::automatic:
-            fate_ = systemd::FateQuery::ask(
-                *loop_, [this](systemd::HostFate fate) { host_answered(fate); });
+            const auto told = [this](const systemd::HostFate& fate) { host_answered(fate); };
+            fate_ = options_.user ? systemd::FateQuery::ask_user_manager(*loop_, told)
+                                  : systemd::FateQuery::ask(*loop_, told);
     }
 }
 
@@ -61,7 +62,7 @@ void App::host_answered(const systemd::HostFate& fate) {
         log_line(LogLevel::warning, ids::kStopping,
                  "systemd could not be asked whether the host goes down (" + unknown->reason +
                      "): draining, to be safe");
-        return drain_for(Trigger::poweroff);
+        return drain_for(options_.user ? Trigger::session_end : Trigger::poweroff);
     }
     if (config_->daemon().on_stop == OnStop::drain)
         return drain_for(Trigger::manual);

@@ -8,6 +8,7 @@
 #include "daemon/finish_drain.hpp"
 #include "daemon/hold_autostart.hpp"
 #include "daemon/options.hpp"
+#include "daemon/user_session.hpp"
 #include "systemd/log.hpp"
 
 namespace {
@@ -23,6 +24,12 @@ int run(int argc, char** argv) {
     if (options->hold_autostart)
         return hold_autostart(*options);
     guestd::systemd::log_to(guestd::systemd::LogTarget::automatic);
+    if (options->user) {
+        if (const auto begun = begin_user_session(*options); !begun) {
+            log_line(guestd::systemd::LogLevel::critical, {}, begun.error().message());
+            return kExitFault;
+        }
+    }
     const auto done = options->finish_drain
                           ? finish_drain(*options)
                           : App::create(*options).map([](const auto& app) { return app->run(); });

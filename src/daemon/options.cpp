@@ -2,10 +2,31 @@
 #include "daemon/options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 
+#include "daemon/user_session.hpp"
+
 namespace guestd::daemon {
+namespace {
+
+/// Returns false, and says why, where the environment is not that of a user's session.
+bool settle_for_user(Options& options, bool own_state_dir) {
+    auto folders = user_folders();
+    options.bus = options.bus == BusChoice::none ? BusChoice::none : BusChoice::user;
+    options.sysconfig = false;
+    options.config_dir = std::move(folders.config);
+    options.runtime_dir = std::move(folders.runtime);
+    if (!own_state_dir)
+        options.state_dir = std::move(folders.state);
+    if (!options.config_dir.empty() && !options.runtime_dir.empty() && !options.state_dir.empty())
+        return true;
+    std::fprintf(stderr, "guestd --user needs HOME and XDG_RUNTIME_DIR\n");
+    return false;
+}
+
+}  // namespace
 
 std::optional<Options> parse_options(int argc, char** argv, int& code) {
     CLI::App app{"guestd brings libvirt guests back at host boot and stops them at host shutdown"};
@@ -21,7 +42,12 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
                    "TOML file to read instead of the system's configuration; weakest first");
     app.add_flag("--no-sysconfig", no_sysconfig,
                  "do not read /etc/sysconfig/guestd or /etc/default/guestd");
-    app.add_option("--state-dir", options.state_dir, "folder of the state")->capture_default_str();
+    app.add_flag(
+        "--user", options.user,
+        "a user's own guestd, for the guests of qemu:///session: folders by the XDG rules, "
+        "on the user's bus");
+    const auto* state_dir = app.add_option("--state-dir", options.state_dir, "folder of the state")
+                                ->capture_default_str();
     app.add_option("--bus", options.bus, "where to offer org.guestd1")
         ->transform(CLI::CheckedTransformer(std::map<std::string, BusChoice>{
             {"system", BusChoice::system}, {"user", BusChoice::user}, {"none", BusChoice::none}}));
@@ -40,6 +66,10 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
         return std::nullopt;
     }
     options.sysconfig = !no_sysconfig;
+    if (options.user && !settle_for_user(options, state_dir->count() > 0)) {
+        code = EXIT_FAILURE;
+        return std::nullopt;
+    }
     return options;
 }
 

@@ -13,6 +13,7 @@ enum class BusChoice { system, user, none };
 struct Options {
     std::vector<std::string> config_files;  ///< empty: the system's, with drop-ins
     bool sysconfig = true;
+    bool user = false;  ///< a user's own guestd: user_session.hpp
     std::string state_dir = "/var/lib/guestd";
     BusChoice bus = BusChoice::system;
     bool check_config = false;
@@ -21,6 +22,7 @@ struct Options {
     /// a killed guestd left, or begin one. systemd restarts nothing while the host goes down.
     bool finish_drain = false;
     bool hold_autostart = false;  ///< see hold_autostart.hpp
+    std::string config_dir;       ///< of the user's guestd
     std::string runtime_dir;      ///< lasts until the host goes down; empty = there is none
 };
 

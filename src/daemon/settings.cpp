@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "daemon/user_session.hpp"
+
 namespace guestd::daemon {
 namespace {
 
@@ -17,7 +19,11 @@ std::vector<std::string> render(const config::Problems& problems) {
 }  // namespace
 
 config::Sources sources_of(const Options& options) {
-    auto sources = options.config_files.empty() ? config::default_sources() : config::Sources{};
+    config::Sources sources;
+    if (options.user)
+        sources = user_sources(options.config_files.empty() ? options.config_dir : "");
+    else if (options.config_files.empty())
+        sources = config::default_sources();
     for (const auto& file : options.config_files)
         for (auto& source : config::file_source(file).list)
             sources.list.push_back(std::move(source));

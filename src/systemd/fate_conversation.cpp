@@ -87,6 +87,15 @@ std::unique_ptr<Conversation> Conversation::over_system_bus(Loop& loop,
     return talk;
 }
 
+std::unique_ptr<Conversation> Conversation::over_user_bus(Loop& loop, std::function<void()> done) {
+    std::unique_ptr<Conversation> talk{new Conversation{loop, std::move(done)}};
+    sd_bus* bus = nullptr;
+    const int opened = sd_bus_open_user_with_description(&bus, "user bus");
+    talk->start(opened, bus, "user bus");
+    talk->ask_manager(kManager);
+    return talk;
+}
+
 std::unique_ptr<Conversation> Conversation::over_socket(Loop& loop, const std::string& path,
                                                         std::function<void()> done) {
     std::unique_ptr<Conversation> talk{new Conversation{loop, std::move(done)}};

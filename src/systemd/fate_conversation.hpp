@@ -18,6 +18,8 @@ class Conversation {
 public:
     /// Over the system bus; logind is asked too.
     static std::unique_ptr<Conversation> over_system_bus(Loop& loop, std::function<void()> done);
+    /// To the user's own systemd, over the user's bus.
+    static std::unique_ptr<Conversation> over_user_bus(Loop& loop, std::function<void()> done);
     /// Directly to systemd.
     static std::unique_ptr<Conversation> over_socket(Loop& loop, const std::string& path,
                                                      std::function<void()> done);

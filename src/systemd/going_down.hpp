@@ -48,12 +48,18 @@ public:
     /// sd_bus_open_system(3), so DBUS_SYSTEM_BUS_ADDRESS overrides it.
     static std::unique_ptr<FateQuery> ask(Loop& loop, Callback callback,
                                           std::string private_socket = kPrivateSocket);
+    /// The same of the user's own systemd: GoingDown{session_end} when the last session has ended.
+    /// Empty `private_socket`: the one in XDG_RUNTIME_DIR. The address of the bus is that of
+    /// sd_bus_open_user(3).
+    static std::unique_ptr<FateQuery> ask_user_manager(Loop& loop, Callback callback,
+                                                       std::string private_socket = {});
     ~FateQuery();
     FateQuery(const FateQuery&) = delete;
     FateQuery& operator=(const FateQuery&) = delete;
 
 private:
     struct State;
+    static std::unique_ptr<FateQuery> ask(std::unique_ptr<State> state);
     explicit FateQuery(std::unique_ptr<State> state);
 
     std::unique_ptr<State> state_;

@@ -66,6 +66,18 @@ TEST_F(ConfigFiles, AreFoundInOrderOfStrength) {
     EXPECT_EQ(problem(), "none");
 }
 
+TEST_F(ConfigFiles, OfOneFolderAreItsOwnAndItsDropIns) {
+    for (const auto* path : {"/own/guestd.toml.d/20-b.toml", "/own/guestd.toml.d/10-a.toml",
+                             "/own/guestd.toml", "/etc/guestd/guestd.toml"})
+        write(path, "");
+    std::vector<std::string> names;
+    for (const auto& source : folder_sources(root_ + "/own").list)
+        names.push_back(source.name.substr(root_.size()));
+    EXPECT_THAT(names, ElementsAre("/own/guestd.toml", "/own/guestd.toml.d/10-a.toml",
+                                   "/own/guestd.toml.d/20-b.toml"));
+    EXPECT_THAT(folder_sources(root_ + "/nowhere").list, IsEmpty());
+}
+
 TEST_F(ConfigFiles, LaterOnesWin) {
     write("/usr/lib/guestd/guestd.toml", "[boot]\nmax_parallel = 1\nstart_delay = 1\n");
     write("/etc/guestd/guestd.toml", "[boot]\nmax_parallel = 2\nstart_delay = 2\n");

@@ -95,20 +95,19 @@ INSTANTIATE_TEST_SUITE_P(
 
 class Asked : public ::testing::Test {
 protected:
-    HostFate ask() {
+    HostFate ask(bool of_user = false) {
         const auto loop = std::move(*Loop::create());
         std::optional<HostFate> fate;
         std::unique_ptr<FateQuery> query;
         const TimePoint start = loop->now();
-        query = FateQuery::ask(
-            *loop,
-            [&](HostFate answer) {
-                EXPECT_FALSE(fate);
-                fate = std::move(answer);
-                query.reset();
-                loop->exit(0);
-            },
-            socket.string());
+        const auto told = [&](HostFate answer) {
+            EXPECT_FALSE(fate);
+            fate = std::move(answer);
+            query.reset();
+            loop->exit(0);
+        };
+        query = of_user ? FateQuery::ask_user_manager(*loop, told, socket.string())
+                        : FateQuery::ask(*loop, told, socket.string());
         EXPECT_FALSE(fate);
         loop->run();
         took = loop->now() - start;
@@ -177,6 +176,34 @@ TEST_F(Asked, NobodyThereCannotTellAndSaysWhy) {
     EXPECT_THAT(std::get<CannotTell>(fate).reason,
                 AllOf(HasSubstr("over the system bus: "), HasSubstr("org.freedesktop.systemd1"),
                       HasSubstr("over systemd's own socket: "), HasSubstr("No such file")));
+}
+
+/// The user's systemd has a bus and a socket of its own; the system's is not asked.
+class AskedOfUser : public Asked {
+protected:
+    AskedOfUser() {
+        ::setenv("DBUS_SESSION_BUS_ADDRESS", std::getenv("DBUS_SYSTEM_BUS_ADDRESS"), 1);
+        ::setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
+    }
+    ~AskedOfUser() override { ::unsetenv("DBUS_SESSION_BUS_ADDRESS"); }
+};
+
+TEST_F(AskedOfUser, SessionGoesOn) {
+    const FakeManager manager{{.jobs = {{"guestd.service", "restart"}}}, socket};
+    EXPECT_EQ(ask(true), HostFate{StaysUp{}});
+}
+
+TEST_F(AskedOfUser, SessionEnds) {
+    const FakeManager manager{
+        {.system_state = "stopping", .jobs = {{"exit.target", "start"}}, .preparing = false},
+        socket};
+    EXPECT_EQ(ask(true), HostFate{GoingDown{Trigger::session_end}});
+}
+
+TEST_F(AskedOfUser, NobodyThereCannotTell) {
+    const auto fate = ask(true);
+    ASSERT_TRUE(std::holds_alternative<CannotTell>(fate));
+    EXPECT_THAT(std::get<CannotTell>(fate).reason, HasSubstr("over the user's bus: "));
 }
 
 /// Connections are taken by the kernel, and by nobody else.
