@@ -36,8 +36,11 @@ void Gates::add(Context& ctx, const GuestId& guest, const std::string& name,
                       describe(need)};
         auto known = known_.find(key);
         if (known == known_.end()) {
-            const auto id = ctx.watches.open(
-                ctx.out, Watch{.id = 0, .guest = guest, .name = name, .what = need});
+            const auto id = ctx.watches.open(ctx.out, Watch{.id = 0,
+                                                            .guest = guest,
+                                                            .name = name,
+                                                            .what = need,
+                                                            .uri = ctx.uri_text(guest.uri)});
             known = known_.emplace(key, id).first;
             gates_.emplace(id, std::pair{key, Gate{key.second, false, {}, {}}});
         }

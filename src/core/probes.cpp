@@ -86,8 +86,11 @@ void ProbeSet::begin(Context& ctx, State& state) {
 }
 
 void ProbeSet::open_watch(Context& ctx, State& state) {
-    state.watch = ctx.watches.open(
-        ctx.out, Watch{.id = 0, .guest = guest_, .name = name_, .what = state.probe});
+    state.watch = ctx.watches.open(ctx.out, Watch{.id = 0,
+                                                  .guest = guest_,
+                                                  .name = name_,
+                                                  .what = state.probe,
+                                                  .uri = ctx.uri_text(guest_.uri)});
 }
 
 void ProbeSet::end(Context& ctx) {

@@ -12,6 +12,7 @@
 #include "systemd/host.hpp"
 #include "systemd/log.hpp"
 #include "systemd/message_ids.hpp"
+#include "takeover/conflicts.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -128,16 +129,22 @@ Result<void> App::set_up_state() {
     config_ = std::move(settings.config);
     degraded_ = std::move(settings.degraded);
     warnings_ = std::move(settings.warnings);
-    for (const auto& problem : settings.problems)
+    for (auto& conflict : takeover::conflicts(*config_))
+        warnings_.push_back(std::move(conflict));
+    tell_warnings(settings.problems);
+    if (degraded_.empty())
+        store_->write_config(config_->bundle());
+    set_up_machine(opened->restored);
+    return {};
+}
+
+void App::tell_warnings(const std::vector<std::string>& problems) {
+    for (const auto& problem : problems)
         log_line(LogLevel::error, ids::kConfigRefused, problem);
     for (const auto& warning : warnings_)
         log_line(LogLevel::warning, ids::kRemark, warning);
     if (!degraded_.empty())
         log_line(LogLevel::error, ids::kDegraded, degraded_);
-    else
-        store_->write_config(config_->bundle());
-    set_up_machine(opened->restored);
-    return {};
 }
 
 void App::set_up_machine(const Restored& restored) {
@@ -148,6 +155,7 @@ void App::set_up_machine(const Restored& restored) {
                          .connect_timeout = config_->daemon().connect_timeout,
                          .read_metadata = config_->daemon().metadata},
         inbox_->sink());
+    sensors_ = std::make_unique<sensors::SystemSensors>(*loop_, inbox_->sink());
     facade_ = std::make_unique<BusFacade>(*this);
     if (options_.bus != BusChoice::none)
         bus_ = std::make_unique<bus::Server>(
@@ -199,11 +207,12 @@ void App::carry_out(Command& command) {
             } else if constexpr (std::is_same_v<T, AbandonCall>) {
                 hypervisor_->abandon(what);
             } else if constexpr (std::is_same_v<T, Watch>) {
-                hypervisor_->watch(what);
+                carry_out_watch(what);
             } else if constexpr (std::is_same_v<T, Unwatch>) {
                 hypervisor_->unwatch(what.id);
+                sensors_->unwatch(what.id);
             } else if constexpr (std::is_same_v<T, WatchHost>) {
-                return;
+                sensors_->watch_host(what.wanted);
             } else if constexpr (std::is_same_v<T, Notice>) {
                 const auto run = machine_->active_run();
                 announcer_->announce(what, run ? std::optional{run->run} : std::nullopt);
@@ -216,6 +225,19 @@ void App::carry_out(Command& command) {
             }
         },
         command);
+}
+
+/// To whoever can look at it.
+void App::carry_out_watch(const Watch& watch) {
+    const auto* need = std::get_if<Need>(&watch.what);
+    const auto* probe = std::get_if<Probe>(&watch.what);
+    const bool of_libvirt =
+        (need != nullptr && (need->kind == NeedKind::pool || need->kind == NeedKind::network)) ||
+        (probe != nullptr && probe->kind == ProbeKind::io_settle);
+    if (of_libvirt)
+        hypervisor_->watch(watch);
+    else
+        sensors_->watch(watch);
 }
 
 void App::after_step() {

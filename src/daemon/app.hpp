@@ -18,6 +18,7 @@
 #include "daemon/settings.hpp"
 #include "guestd/machine.hpp"
 #include "libvirt/hypervisor.hpp"
+#include "sensors/sensors.hpp"
 #include "store/store.hpp"
 #include "systemd/bus_server.hpp"
 #include "systemd/going_down.hpp"
@@ -70,11 +71,13 @@ private:
     Result<void> set_up_loop();
     Result<void> set_up_state();
     void set_up_machine(const Restored& restored);
+    void tell_warnings(const std::vector<std::string>& problems);
     Result<void> set_up_signals();
 
     void feed(const Event& event);
     void execute(Outbox commands);
     void carry_out(Command& command);
+    void carry_out_watch(const Watch& watch);
     void after_step();
     void refresh_status();
 
@@ -102,6 +105,7 @@ private:
     std::unique_ptr<HistoryReader> history_;
     std::unique_ptr<Machine> machine_;
     std::unique_ptr<libvirt::LibvirtHypervisor> hypervisor_;
+    std::unique_ptr<sensors::SystemSensors> sensors_;
     std::unique_ptr<BusFacade> facade_;
     std::unique_ptr<bus::Server> bus_;
     std::unique_ptr<Announcer> announcer_;

@@ -77,13 +77,17 @@ public:
     TimePoint begun{};
     TimePoint deadline{};
     std::string touched_unlisted;
+    bool told = false;  ///< that the disk did not answer in the time there was
 
 private:
     void on_command(const Command& command) {
+        if (const auto* notice = std::get_if<Notice>(&command))
+            told = told || notice->kind == NoticeKind::intent_not_stored;
         const auto* call = std::get_if<Call>(&command);
         const bool touches =
             call != nullptr && call->kind != CallKind::probe && call->kind != CallKind::start;
-        if (touches && host.store.health == sim::Store::Health::good && !host.on_list(call->guest))
+        if (touches && !told && host.store.health == sim::Store::Health::good &&
+            !host.on_list(call->guest))
             touched_unlisted = host.world.model(call->guest).name;
     }
 };
