@@ -161,7 +161,6 @@ void Objects::announce(const ByPath<View>& before, const ByPath<View>& after) {
 void Objects::announce() {
     if (bus_ == nullptr)
         return;
-    stale_ = true;
     const Snapshot& now = current();
     // Taken out first: what cannot be sent is not tried again for ever.
     const Snapshot before = std::exchange(announced_, now);

@@ -55,6 +55,7 @@ TEST_F(BusPolkit, JudgesEachKindOfCommandByItsAction) {
     for (const auto& [action, command] : kCommands) {
         const Finished done = as_nobody(command);
         EXPECT_EQ(done.status, 0) << done.err;
+        ASSERT_FALSE(polkit.asked().empty());
         const auto asked = polkit.asked().back();
         EXPECT_EQ(asked.action, action);
         EXPECT_EQ(asked.subject_kind, "system-bus-name");
