@@ -112,6 +112,22 @@ TimePoint boot_now() {
                                                           std::chrono::nanoseconds{now.tv_nsec})};
 }
 
+Source& Source::operator=(Source&& other) noexcept {
+    if (this != &other) {
+        reset();
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
+
+/// A running callback keeps the state alive, and must not keep the fd in epoll: a child that was
+/// forked meanwhile would, after the close, leave an entry there that nobody can take away.
+void Source::reset() {
+    if (state_)
+        state_->handle.reset();
+    state_.reset();
+}
+
 sd_event_source* Source::handle() const {
     return state_ ? state_->handle.get() : nullptr;
 }

@@ -31,10 +31,12 @@ public:
 
     Source() = default;
     explicit Source(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    ~Source() { reset(); }
     Source(Source&& other) noexcept = default;
-    Source& operator=(Source&& other) noexcept = default;
+    Source& operator=(Source&& other) noexcept;
 
-    void reset() { state_.reset(); }
+    /// At once, also from within its own callback: an fd may be closed right after it.
+    void reset();
     explicit operator bool() const { return state_ != nullptr; }
 
 protected:
