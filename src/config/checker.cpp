@@ -33,42 +33,12 @@ Problem at(const Layer& layer, Place place, std::string message) {
     return {layer.file, place.line, place.column, std::move(message)};
 }
 
-/// Settings that are understood, and that this version does not carry out yet (docs/NEWS.md).
-/// Whoever sets one must not believe that it works.
-constexpr std::string_view kUnbuilt[] = {
-    "boot.needs",           "boot.pressure.io", "boot.pressure.cpu",   "boot.pressure.memory",
-    "boot.min_free_memory", "boot.sync_time",   "boot.pending_config", "boot.restore_failure",
-};
-
-bool is_default(const Assignment& assignment) {
-    DaemonPolicy daemon;
-    UriPolicy uri;
-    GuestPolicy guest;
-    const auto built_in = assignment.key->read(Targets{&daemon, &uri, &guest});
-    return assignment.key->format(assignment.value) == assignment.key->format(built_in);
-}
-
-bool is_built(ProbeKind kind) {
-    return kind == ProbeKind::running || kind == ProbeKind::agent || kind == ProbeKind::delay;
-}
-
-/// What of the value this version passes over; "" = nothing.
-std::string_view unbuilt_part(const Assignment& assignment) {
-    if (std::ranges::find(kUnbuilt, assignment.key->name) != std::ranges::end(kUnbuilt))
-        return is_default(assignment) ? "" : "this setting";
-    if (const auto* probes = std::any_cast<std::vector<Probe>>(&assignment.value))
-        if (!std::ranges::all_of(*probes, is_built, &Probe::kind))
-            return "one of these probes";
-    return "";
-}
-
 }  // namespace
 
 Checker::Checker(const Config& config) : config_(config) {
     check_doubled_uris();
     warn_of_strange_uris();
     warn_of_short_deadlines();
-    warn_of_unbuilt();
     check_order();
 }
 
@@ -111,15 +81,6 @@ void Checker::warn_of_short_deadlines() {
                                 "get less time",
                                 format_span(patience(ladder)), format_span(deadline))));
         }
-}
-
-void Checker::warn_of_unbuilt() {
-    for (const auto& layer : config_.layers_)
-        for (const auto& assignment : layer.assignments)
-            if (const auto part = unbuilt_part(assignment); !part.empty())
-                warnings_.push_back(at(layer, assignment.place,
-                                       fmt::format("{}: {} has no effect in this version",
-                                                   assignment.key->name, part)));
 }
 
 std::string Checker::uri_for(const Matcher& matcher) const {

@@ -30,7 +30,6 @@ private:
     void check_doubled_uris();
     void warn_of_strange_uris();
     void warn_of_short_deadlines();
-    void warn_of_unbuilt();
     void check_order();
 
     std::string uri_for(const Matcher& matcher) const;
