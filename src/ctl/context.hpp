@@ -47,6 +47,7 @@ void add_history(CLI::App& app, Context& context);
 void add_plot(CLI::App& app, Context& context);
 void add_monitor(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
+void add_import(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);
 
 /// Value of `key`, or the type's empty value when it is missing or of another type.

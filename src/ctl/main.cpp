@@ -27,6 +27,7 @@ void add_verbs(CLI::App& app, Context& context) {
     add_plot(app, context);
     add_monitor(app, context);
     add_plan(app, context);
+    add_import(app, context);
     add_metrics(app, context);
 }
 
