@@ -26,7 +26,6 @@ bool DrainRun::needs_clearing(const Context& ctx, const DrainTask& task) const {
         task.ladder.front().kind == RungKind::leave || task.deadline - ctx.now < kShortOfTime)
         return false;
     const bool inspect =
-        task.policy.busy > Duration::zero() &&
         (guest->info.state == GuestState::running || guest->info.state == GuestState::paused) &&
         !guest->info.saving && !ctx.calls.find(task.id, CallKind::save);
     return inspect || (list_lost_ && task.persistent);

@@ -236,21 +236,5 @@ TEST(ConfigWarnings, AreNoProblems) {
     EXPECT_TRUE(Config::built_in()->warnings().empty());
 }
 
-TEST(ConfigWarnings, NameWhatThisVersionDoesNotCarryOut) {
-    const auto config = Config::load(text_source("[boot]\nready = 'tcp:22'\nsync_time = true\n"
-                                                 "min_free_memory = '1GiB'\n[shutdown]\n"
-                                                 "busy = '1min'\n",
-                                                 "f.toml"))
-                            .value();
-    std::vector<std::string> lines;
-    for (const auto& warning : config->warnings())
-        lines.push_back(render_problem(warning));
-    EXPECT_EQ(lines,
-              (std::vector<std::string>{
-                  "f.toml:2:1: boot.ready: one of these probes has no effect in this version",
-                  "f.toml:4:1: boot.min_free_memory: this setting has no effect in this "
-                  "version"}));
-}
-
 }  // namespace
 }  // namespace guestd::config

@@ -214,6 +214,17 @@ TEST_F(Odd, a_backup_that_does_not_end_is_aborted_after_busy) {
     EXPECT_THAT(host.cause(web), HasSubstr("backup was aborted"));
 }
 
+TEST_F(Odd, busy_0_aborts_at_once) {
+    GuestModel model;
+    model.job = GuestJob::backup;
+    const auto web = host.add("web", model);
+    host.policy->guests.stop.busy = 0s;
+    host.policy->guests.stop.stop = {save_for(1min), destroy_step()};
+    host.drain();
+    EXPECT_THAT(host.asked(web), ElementsAre(abort_job, save));
+    expect_seconds(host.asked_at(web, abort_job), 0);
+}
+
 TEST_F(Odd, a_block_job_is_aborted_in_its_own_way) {
     GuestModel model;
     model.job = GuestJob::block;
