@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// The manual pages know every setting, every verb and every option that there is.
+
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "bus_fixture.hpp"
+#include "config/keys.hpp"
+
+namespace guestd::bus::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// As people read it: hyphens are hyphens.
+std::string page(const std::string& name) {
+    const auto path = std::filesystem::path{__FILE__}.parent_path() / "../../docs/man" / name;
+    std::stringstream text;
+    text << std::ifstream{path}.rdbuf();
+    EXPECT_FALSE(text.str().empty()) << path;
+    return std::regex_replace(text.str(), std::regex{R"(\\-)"}, "-");
+}
+
+TEST(Manual, KnowsEverySetting) {
+    const std::string manual = page("guestd.toml.5");
+    for (const auto& key : config::all_keys()) {
+        const bool guest = key.scope == config::Scope::guest_only;
+        const auto name =
+            config::spelling(key, guest ? config::TableKind::guest : config::TableKind::global);
+        EXPECT_THAT(manual, HasSubstr(".B " + name + "\n"));
+    }
+}
+
+TEST(Manual, KnowsEveryVerbAndItsOptions) {
+    const std::string manual = page("guestctl.1");
+    const std::string help = guestctl({"--help"}).out;
+    const std::regex verb{R"(\n  ([a-z-]+) {2,}[A-Z])"};
+    const std::regex option{R"(\n  (?:-[a-z],)?(--[a-z-]+))"};
+    const auto words = [](const std::string& text, const std::regex& of) {
+        std::vector<std::string> found;
+        for (std::sregex_iterator at{text.begin(), text.end(), of}, end; at != end; ++at)
+            found.push_back((*at)[1]);
+        return found;
+    };
+    const auto verbs = words(help.substr(help.find("Subcommands:")), verb);
+    EXPECT_GT(verbs.size(), 10U);
+    for (const auto& each : verbs) {
+        const auto begin = manual.find(".SS " + each + " ");
+        ASSERT_NE(begin, std::string::npos) << each;
+        const auto section = manual.substr(begin, manual.find("\n.S", begin) - begin);
+        for (const auto& name : words(guestctl({each, "--help"}).out, option))
+            EXPECT_THAT(section + "--help", HasSubstr(name)) << each;
+    }
+}
+
+TEST(Manual, KnowsEveryMemberOfTheInterface) {
+    const std::string manual = page("org.guestd1.5");
+    const std::string interface = page("../org.guestd1.xml");
+    const std::regex member{R"re(<(method|signal|property) name="([A-Za-z]+)")re"};
+    unsigned count = 0;
+    for (std::sregex_iterator at{interface.begin(), interface.end(), member}, end; at != end;
+         ++at) {
+        EXPECT_THAT(manual, HasSubstr("\\fB" + (*at)[2].str() + "\\fR"));
+        ++count;
+    }
+    EXPECT_GT(count, 10U);
+}
+
+}  // namespace
+}  // namespace guestd::bus::test
