@@ -124,6 +124,10 @@ TEST_F(GuestctlReady, LooksAtLaterRunsToo) {
         facade.run_guest_records[2].ended.reset();  // up, and not yet known to be ready
     });
     EXPECT_EQ(ready({"web"}).status, 1);
+    guestd->on_loop([&](Server&) {
+        facade.run_guest_records[2] = row(6, 1, "db", Outcome::failed);  // and it still runs
+    });
+    EXPECT_EQ(ready({"db"}).status, 0);
 }
 
 TEST_F(GuestctlReady, MindsWhoWasStoppedSinceOnlyByName) {
