@@ -31,13 +31,19 @@ CallStatus status_of(const Fault& fault, virConnectPtr connection) {
     if (fault.code == VIR_ERR_RPC || fault.code == VIR_ERR_INVALID_CONN || is_dead(connection)) {
         return CallStatus::unknown;
     }
-    if (fault.code == VIR_ERR_RESOURCE_BUSY) {
+    if (fault.code == VIR_ERR_RESOURCE_BUSY || is_image_locked(fault)) {
         return CallStatus::busy;
     }
     if (fault.code == VIR_ERR_OPERATION_ABORTED) {
         return CallStatus::aborted;
     }
     return CallStatus::refused;
+}
+
+bool is_image_locked(const Fault& fault) {
+    // block/file-posix.c: Failed to get [shared ]"write" lock
+    const auto begin = fault.message.find("Failed to get ");
+    return begin != std::string::npos && fault.message.find("\" lock", begin) != std::string::npos;
 }
 
 bool is_unsupported(const Fault& fault) {

@@ -5,8 +5,8 @@
 ///
 /// Two things decide: whether the connection outlived the call (if not, nobody knows what libvirtd
 /// made of it), and a handful of error codes. Drivers differ in their codes and translate their
-/// texts, so a text is only ever passed on, and everything else is "no": the state that is re-read
-/// afterwards says the rest.
+/// texts, so a text is only ever passed on (QEMU's own, which nobody translates, excepted), and
+/// everything else is "no": the state that is re-read afterwards says the rest.
 
 #include <libvirt/libvirt.h>
 
@@ -33,6 +33,11 @@ CallStatus status_of(const Fault& fault, virConnectPtr connection);
 
 /// No answer can be trusted to have come from libvirtd. Local, does not block.
 bool is_dead(virConnectPtr connection);
+
+/// QEMU itself found a disk locked by another QEMU, here or, on shared storage, elsewhere. It looks
+/// before virtlockd does, which takes its lock only when the guest's processors start; libvirt
+/// passes on what QEMU wrote and calls it an internal error (9.0 and 11.3, QEMU 7.2 and 10.0).
+bool is_image_locked(const Fault& fault);
 
 /// The driver does not know the flags (or the whole function) that it was called with.
 bool is_unsupported(const Fault& fault);

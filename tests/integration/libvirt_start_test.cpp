@@ -6,6 +6,7 @@
 #include <libvirt/virterror.h>
 
 #include "libvirt/connection.hpp"
+#include "libvirt/errors.hpp"
 #include "libvirt/starting.hpp"
 #include "libvirt_qemu_fixture.hpp"
 
@@ -58,6 +59,24 @@ TEST(LibvirtStartError, OnlyAFewBlameTheDefinition) {
                            VIR_ERR_OPERATION_TIMEOUT, VIR_ERR_NO_SUPPORT, VIR_ERR_INVALID_ARG}) {
         EXPECT_FALSE(libvirt::blames_definition({.code = code})) << code;
     }
+}
+
+TEST(LibvirtStartError, ADiskThatIsInUseIsBusyWhoeverNoticesIt) {
+    const auto status = [](int code, const char* message) {
+        return libvirt::status_of({.code = code, .message = message}, nullptr);
+    };
+    EXPECT_EQ(status(VIR_ERR_RESOURCE_BUSY, "Lockspace resource 'a' is locked"), CallStatus::busy);
+    for (const char* lock :
+         {R"("write" lock)", R"(shared "write" lock)", R"("consistent read" lock)"})
+        EXPECT_EQ(status(VIR_ERR_INTERNAL_ERROR,
+                         (std::string{"qemu unexpectedly closed the monitor: Failed to get "} +
+                          lock + "\nIs another process using the image [a.img]?")
+                             .c_str()),
+                  CallStatus::busy)
+            << lock;
+    for (const char* other : {"Failed to get \"write\" permission", "Failed to get bootmem",
+                              "cannot acquire \"write\" lock"})
+        EXPECT_EQ(status(VIR_ERR_INTERNAL_ERROR, other), CallStatus::refused) << other;
 }
 
 TEST(LibvirtUri, OnlyOneWithoutAHostIsHere) {
