@@ -87,13 +87,12 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-/// What stands between quotes, or the word up to a blank or a comment.
+/// What stands between the quotes, without which libvirt takes no text.
 std::string_view value_in(std::string_view text) {
-    if (text.empty())
-        return text;
-    if (text.front() == '"' || text.front() == '\'')
-        return text.substr(1, text.find(text.front(), 1) - 1);
-    return text.substr(0, text.find_first_of(" \t#"));
+    const auto quote = text.find_first_of("\"'");
+    return quote == std::string_view::npos
+               ? text
+               : text.substr(quote + 1, text.find(text[quote], quote + 1) - quote - 1);
 }
 
 DriverFacts read_driver(const Driver& driver, const config::Config* config,
