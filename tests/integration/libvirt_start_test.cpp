@@ -62,6 +62,7 @@ TEST(LibvirtStartError, OnlyAFewBlameTheDefinition) {
 }
 
 TEST(LibvirtStartError, ADiskThatIsInUseIsBusyWhoeverNoticesIt) {
+    ASSERT_EQ(virInitialize(), 0);  // asking a connection, and be it none, may fail
     const auto status = [](int code, const char* message) {
         return libvirt::status_of({.code = code, .message = message}, nullptr);
     };
