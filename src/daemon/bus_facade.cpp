@@ -47,6 +47,8 @@ bus::GuestView view_of(const std::string& uri, const GuestInfo& info) {
     view.persistent = info.persistent;
     view.autostart = info.autostart;
     view.managed_save = info.managed_save;
+    view.has_agent = info.agent_channel;
+    view.memory = info.memory;
     return view;
 }
 

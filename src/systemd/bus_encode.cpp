@@ -33,6 +33,9 @@ void encode(sd_bus_message* message, const GuestView& view) {
     dict.flag("persistent", view.persistent);
     dict.flag("autostart", view.autostart);
     dict.flag("managed_save", view.managed_save);
+    dict.flag("has_agent", view.has_agent);
+    if (view.memory.count > 0)
+        dict.bytes("memory", view.memory);
     if (view.run == 0)
         return;
     dict.count("run", view.run);

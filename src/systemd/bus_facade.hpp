@@ -31,6 +31,8 @@ struct GuestView {
     bool persistent = true;
     bool autostart = false;
     bool managed_save = false;
+    bool has_agent = false;  ///< a channel for one
+    Bytes memory{};          ///< largest it may have; 0 = unknown
     // The rest is about the active run; `run` = 0: the guest has no part in one.
     RunId run = 0;
     std::string phase;                       ///< word of SpanRecord::what; "" = none yet, or done

@@ -223,12 +223,14 @@ TEST_F(GuestctlPlan, UsesGuestsAndHistoryOfGuestd) {
                                  .name = "web",
                                  .state = GuestState::shutoff};
         facade.resume_entries = {{.uri = "test:///a", .uuid = uuid_number(2), .name = "web"}};
+        facade.guest_views[0].memory = {1ULL << 30};
         facade.status_view.warnings = {"libvirt-guests is enabled too"};
     });
     const json drain = json_of({"plan", "drain", "--config", config});
     EXPECT_EQ(drain["expected"]["guests"].size(), 1U);
     EXPECT_EQ(seconds(drain["expected"]["length_usec"]), 37);
     EXPECT_THAT(codes(drain), Contains("conflict"));
+    EXPECT_THAT(codes(drain), testing::Not(Contains("memory-assumed")));
     const json boot = json_of({"plan", "boot", "--config", config});
     EXPECT_EQ(seconds(guest_in(boot, "db")["end_usec"]), 3 + 91);
     EXPECT_EQ(guest_in(boot, "web")["outcome"], "started");  // waits on the resume list

@@ -56,6 +56,7 @@ protected:
     /// Everything that may be there is there.
     void fill() {
         auto& guest = facade.guest_views[0];
+        guest.memory = {1ULL << 30};
         guest.run = 5;
         guest.phase = "save";
         guest.since = guest.step_deadline = at(10s);

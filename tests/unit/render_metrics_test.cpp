@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "render/metrics.hpp"
-
 #include <gmock/gmock.h>
+
+#include "render/metrics.hpp"
 
 namespace guestd::render {
 namespace {
