@@ -13,7 +13,7 @@ enum Exit : int {
     kExitFailure = 1,       ///< guestd, or this program, could not do it
     kExitUsage = 2,         ///< the command line makes no sense
     kExitNotConnected = 3,  ///< guestd does not run, or cannot be reached
-    kExitUnclean = 4,       ///< the run that was waited for ended, but not clean
+    kExitUnclean = 4,       ///< a run that was waited for, or planned, does not end clean
     kExitTimeout = 5,       ///< what was waited for did not come in time
 };
 
