@@ -5,8 +5,8 @@
 ///
 /// What the boot of the host is for the system's guestd, the start of the user's systemd is for
 /// this one: it comes with the first login (for a lingering user with the boot), and goes when the
-/// last session has ended. Its sign is that systemd's process: the user's runtime folder outlives it
-/// when somebody logs in again while the guests of the last session are still being saved.
+/// last session has ended. Its sign is that systemd's process: the user's runtime folder outlives
+/// it when somebody logs in again while the guests of the last session are still being saved.
 
 #include <string>
 
