@@ -31,9 +31,11 @@ USE_LOCKD = """echo 'lock_manager = "lockd"' >>/etc/libvirt/qemu.conf; systemctl
 LOCK = f"""import fcntl, signal
 disk = open("{FOLDER}/third.img", "r+")
 fcntl.lockf(disk, fcntl.LOCK_EX, 1, 0)
+open("/run/locked", "w").close()
 signal.pause()
 """
-OTHER_HOST = "systemd-run --quiet --unit=other-host python3 /root/lock.py"
+OTHER_HOST = """systemd-run --quiet --unit=other-host python3 /root/lock.py
+timeout 20 bash -c 'until [ -e /run/locked ]; do sleep 0.05; done'"""
 
 
 def entries(host):
@@ -50,8 +52,8 @@ def make_them_wait(host, fleet):
     host.put_file("/root/lock.py", LOCK)
     host.exec(OTHER_HOST, check=True)
     for name, words in (("second", 'get "write" lock'), ("third", "resource busy")):
-        eventually(lambda: words in host.exec(f"virsh start {name}").out,
-                   lambda: f"{name} is not held off: {host.exec(f'virsh start {name}').out}", 10)
+        refused = host.exec(f"virsh start {name}").out
+        expect(words in refused, f"{name} is not held off: {refused}")
     return first, second, third
 
 
