@@ -22,6 +22,8 @@ constexpr Duration kWatchTime = 2min;
 /// How long libvirt may take for a start before its place goes to the next guest: others may hold
 /// its workers, and an image is read at a slow disk's speed, which all that start share.
 constexpr Duration kStartTime = 10min;
+/// Of a guest whose definition libvirt refuses; it costs one refused call.
+constexpr Duration kUnfitRetry = 10min;
 constexpr std::uint64_t kSlowestRestore = 50ULL << 20;  // bytes per second
 
 /// Exponential, capped, and spread by up to a fifth so that guests that failed together do not come
@@ -99,7 +101,11 @@ void BootRun::unhold(Context& ctx, BootTask& task) {
 
 /// What was wrong with it, or missing, may be so no longer.
 void BootRun::redefined(Context& ctx, BootTask& task) {
-    if (task.stage != Stage::held || task.locked)
+    const auto* guest = ctx.fleet.find(task.id);
+    if (task.stage != Stage::held || guest == nullptr)
+        return;
+    task.policy = ctx.guest_policy(task.id, guest->info, std::nullopt).start;
+    if (task.locked)
         return;
     task.unfit.clear();
     gates_.drop(ctx, task.id);
@@ -241,17 +247,13 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
     }
     if (event.observed && event.observed->state == GuestState::absent)
         return finish(ctx, task, Outcome::gone, "libvirt does not know this guest any more");
-    if (!event.missing.empty()) {
-        std::vector<Need> paths;
-        for (const auto& path : event.missing)
-            paths.push_back(Need{NeedKind::path, path});
-        gates_.add(ctx, task.id, task.name, paths);
-        enter_phase(ctx, record_.id, task, "waiting", "refused: " + why);
-        return make_ready(ctx, task);
-    }
+    if (!event.missing.empty())
+        return wait_for_disks(ctx, task, event.missing, why);
     if (event.status == CallStatus::unfit) {
         task.unfit = why;
-        return make_ready(ctx, task);
+        make_ready(ctx, task);
+        // A package that was missing may come, and nobody tells of that.
+        return agenda_.set(task.id, ctx.now + kUnfitRetry);
     }
     if (++task.failures >= task.policy.retry.attempts && out_of_tries(ctx, task, why))
         return;
@@ -260,6 +262,19 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
            "try " + std::to_string(task.failures) + " of " +
                std::to_string(task.policy.retry.attempts) + ": " + why,
            true);
+}
+
+void BootRun::wait_for_disks(Context& ctx, BootTask& task, const std::vector<std::string>& missing,
+                             const std::string& why) {
+    std::vector<Need> paths;
+    for (const auto& path : missing)
+        paths.push_back(Need{NeedKind::path, path});
+    gates_.add(ctx, task.id, task.name, paths);
+    enter_phase(ctx, record_.id, task, "waiting", why);
+    // Watched already, and nobody has told yet that it is gone again.
+    if (gates_.known(task.id) && gates_.closed(task.id).empty())
+        return rest(ctx, task, task.policy.retry.backoff, "a disk that comes and goes");
+    make_ready(ctx, task);
 }
 
 void BootRun::note_error(Context& ctx, const BootTask& task, const std::string& why) {
@@ -291,7 +306,8 @@ void BootRun::watch(Context& ctx, BootTask& task) {
         return agenda_.set(task.id, task.phase_deadline);
     }
     const auto* guest = ctx.fleet.find(task.id);
-    if (ctx.calls.modifying(task.id) || (guest != nullptr && guest->info.saving)) {
+    const bool silent = !ctx.fleet.uri(task.id.uri).listed;  // what is known of it is old
+    if (silent || ctx.calls.modifying(task.id) || (guest != nullptr && guest->info.saving)) {
         task.phase_deadline = ctx.now + kWatchTime;  // a save that outlived its abort, say
         look(ctx, task);
         return agenda_.set(task.id, task.phase_deadline);
@@ -311,10 +327,13 @@ void BootRun::seen_down(Context& ctx, BootTask& task) {
         agenda_.clear(task.id);
         enter_phase(ctx, record_.id, task, "waiting");
         make_ready(ctx, task);
+    } else if (not_started(task) && ctx.fleet.state(task.id) == GuestState::absent) {
+        finish(ctx, task, Outcome::gone, "libvirt does not know this guest any more");
     } else if (task.stage == Stage::settling) {
         const auto* guest = ctx.fleet.find(task.id);
         if (guest != nullptr && guest->last == Lifecycle::crashed)
             return finish(ctx, task, Outcome::failed, "it crashed before it was ready");
+        task.stopped_again = true;
         finish(ctx, task, task.had_image ? Outcome::restored : Outcome::started,
                "it stopped again before it was ready");
     }
@@ -328,12 +347,14 @@ void BootRun::finish(Context& ctx, BootTask& task, Outcome outcome, std::string 
     conclude(ctx, record_.id, task, outcome, std::move(cause));
     agenda_.clear(task.id);
     --pending_;
-    const bool failed = outcome == Outcome::failed || outcome == Outcome::gone;
+    const bool failed =
+        outcome == Outcome::failed || outcome == Outcome::gone || task.stopped_again;
     for (const auto& [id, hard] : task.dependents) {
         auto& next = tasks_.at(id);
         if (hard && failed && next.dead_need.empty())
-            next.dead_need = task.name + ", which failed";
-        if (next.missing > 0 && --next.missing == 0)
+            next.dead_need =
+                task.name + (task.stopped_again ? ", which stopped again" : ", which failed");
+        if (next.missing > 0 && --next.missing == 0 && next.stage == Stage::waiting)
             make_ready(ctx, next);
     }
 }

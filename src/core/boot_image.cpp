@@ -42,6 +42,12 @@ std::string joined(const std::vector<std::string>& texts) {
 void BootRun::image_seen(Context& ctx, BootTask& task, const CallReturned& event) {
     if (event.status == CallStatus::unknown)
         return rest(ctx, task, kUnknownRetry, "libvirt to answer again");
+    if (!event.missing.empty())
+        return wait_for_disks(ctx, task, event.missing, "disks are missing");
+    const auto* entry = ctx.resume.find(ctx.uri_text(task.id.uri), task.id.uuid);
+    // Who knows what the disks must be like does not restore without having looked.
+    if (event.status != CallStatus::done && entry != nullptr && !entry->disk_identity.empty())
+        return start_failed(ctx, task, event);
     if (event.image && stopped_by_image(ctx, task, *event.image))
         return;
     call_start(ctx, task);

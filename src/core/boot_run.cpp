@@ -11,6 +11,8 @@ namespace {
 
 /// While a call of an earlier run is still under way on a guest.
 constexpr Duration kOtherCallRetry = 1s;
+/// Bytes of names in a status line; the rest is counted.
+constexpr std::size_t kLongNames = 60;
 
 }  // namespace
 
@@ -58,6 +60,9 @@ void BootRun::handle(Context& ctx, const Event& event) {
             task->probes.apply(*io);
             check_ready(ctx, *task);
         }
+    } else if (std::holds_alternative<PolicyReplaced>(event)) {
+        for (auto& [id, task] : tasks_)
+            redefined(ctx, task);
     } else if (const auto* host = std::get_if<HostMeasured>(&event)) {
         for (auto& uri : uris_)
             uri.throttle.measured(*host, ctx.now);
@@ -82,15 +87,24 @@ void BootRun::on_listed(Context& ctx, UriId uri) {
         auto& task = at->second;
         if (task.over() || task.call != 0)
             continue;
-        if (!is_active(ctx.fleet.state(task.id)))
+        if (!is_active(ctx.fleet.state(task.id))) {
             seen_down(ctx, task);
-        else if (not_started(task))
+            look_again_at_unfit(ctx, task);
+        } else if (not_started(task))
             came_up(ctx, task);
     }
 }
 
+/// What was wrong with it may have been mended with libvirt itself.
+void BootRun::look_again_at_unfit(Context& ctx, BootTask& task) {
+    if (!task.unfit.empty() && task.stage == Stage::held)
+        redefined(ctx, task);
+}
+
 void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
-    if (is_stop(event.what))  // whatever it had locked is free
+    const auto stopped = tasks_.find(event.guest);
+    // Whatever it had locked is free. Not the end of a start that failed on a lock itself.
+    if (is_stop(event.what) && (stopped == tasks_.end() || stopped->second.over()))
         retry_locked(ctx, event.guest.uri);
     const auto found = tasks_.find(event.guest);
     if (found == tasks_.end() || found->second.over())
@@ -102,6 +116,8 @@ void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
         case Stage::resting:
             if (event.what == Lifecycle::defined)
                 redefined(ctx, task);
+            else if (event.what == Lifecycle::undefined)
+                return look(ctx, task);
             if (is_start(event.what))  // somebody else may have been quicker
                 look(ctx, task);
             return;
@@ -167,6 +183,11 @@ void BootRun::make_ready(Context& ctx, BootTask& task) {
     if (task.missing > 0) {
         task.held_for = "guests that it starts after";
         return;
+    }
+    if (!gates_.known(task.id)) {  // it is being looked at
+        task.stage = Stage::held;
+        task.held_for = gates_.closed(task.id);
+        return agenda_.clear(task.id);
     }
     if (const auto closed = gates_.closed(task.id); !closed.empty())
         return hold(ctx, task, closed);
@@ -304,12 +325,22 @@ void BootRun::stop(Context& ctx, RunState state, const std::string& why) {
     measure_host(ctx);
 }
 
+std::map<GuestId, std::string> BootRun::unfinished(const Context& ctx) const {
+    std::map<GuestId, std::string> guests;
+    for (const auto& [id, task] : tasks_)
+        if (!task.over() && !is_active(ctx.fleet.state(id)))
+            guests.emplace(id, task.name);
+    return guests;
+}
+
 bool BootRun::idle() const {
     const auto is_idle = [](const auto& entry) {
         const auto stage = entry.second.stage;
         return stage == Stage::over || stage == Stage::held || stage == Stage::waiting;
     };
-    const auto nobody_ready = [](const Uri& uri) { return uri.ready.empty(); };
+    const auto nobody_ready = [](const Uri& uri) {
+        return uri.ready.empty() || (uri.held_by_host && uri.throttle.active() == 0);
+    };
     return std::ranges::all_of(uris_, nobody_ready) && std::ranges::all_of(tasks_, is_idle);
 }
 
@@ -322,9 +353,14 @@ void BootRun::go_on(Context& ctx) {
     for (auto& [id, task] : tasks_) {
         if (!not_started(task))
             continue;
+        task.look = 0;
         if (is_active(ctx.fleet.state(id)))
             came_up(ctx, task);
-        else if (!task.locked)
+        else if (ctx.fleet.state(id) == GuestState::absent)
+            seen_down(ctx, task);
+        else if (task.stage == Stage::held)
+            redefined(ctx, task);
+        else
             make_ready(ctx, task);
     }
     for (std::size_t i = 0; i < uris_.size(); ++i)
@@ -351,6 +387,22 @@ RunProgress BootRun::progress() const {
                        .waiting_for = silent_};
 }
 
+/// Those that it starts after and that are not ready: the first few of them.
+std::string BootRun::names_of_missing(const BootTask& task) const {
+    std::string text;
+    unsigned more = 0;
+    for (const auto& id : task.starts_after) {
+        const auto& need = tasks_.at(id);
+        if (need.over())
+            continue;
+        if (text.size() > kLongNames)
+            ++more;
+        else
+            text += (text.empty() ? "" : ", ") + need.name;
+    }
+    return text + (more > 0 ? " and " + std::to_string(more) + " more" : "") + " to be ready";
+}
+
 std::vector<GuestProgress> BootRun::guests() const {
     std::vector<GuestProgress> guests;
     for (const auto& [id, task] : tasks_) {
@@ -358,7 +410,9 @@ std::vector<GuestProgress> BootRun::guests() const {
         const auto& uri = uris_[static_cast<std::size_t>(id.uri)];
         if (task.stage == Stage::settling)
             progress.held_for = task.probes.waiting_for();
-        else if (task.stage == Stage::waiting && task.missing == 0 && !uri.held.empty())
+        else if (task.stage == Stage::waiting && task.missing > 0)
+            progress.held_for = names_of_missing(task);
+        else if (task.stage == Stage::waiting && !uri.held.empty())
             progress.held_for = uri.held;
         guests.push_back(std::move(progress));
     }

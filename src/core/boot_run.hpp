@@ -48,6 +48,7 @@ struct BootTask : Task {
     bool was_up = false;          ///< an earlier life of guestd saw it come up
     bool force_boot = false;      ///< its image is set aside
     std::string cold_cause;       ///< why it boots though it had been saved
+    bool stopped_again = false;   ///< before it was ready
     bool locked = false;          ///< held by the lock on its disk
     std::string unfit;            ///< held by what is wrong with its definition
     std::string waited_for;       ///< for the history
@@ -61,6 +62,7 @@ struct BootTask : Task {
     TimePoint up_since{};  ///< the start call had returned
     ProbeSet probes;
     TimePoint ready_by = kNever;
+    std::vector<GuestId> starts_after;
     unsigned missing = 0;   ///< guests that it starts after and that are not ready
     std::string dead_need;  ///< a failed one that it requires
     struct Dependent {
@@ -83,6 +85,8 @@ public:
     void advance(Context& ctx);
     /// A drain takes over, or somebody cancels: no further start; the rest of the list is kept.
     void stop(Context& ctx, RunState state, const std::string& why);
+    /// Guests, with their names, that it has not brought up yet.
+    std::map<GuestId, std::string> unfinished(const Context& ctx) const;
 
     bool over() const { return record_.state != RunState::active; }
     /// The guest's way through the run is not over: its entry is this run's business.
@@ -127,6 +131,7 @@ private:
     void settle_recorded_without_guest(Context& ctx, UriId uri);
     void store_rows(Context& ctx);
     RunGuestRecord row_of(const Context& ctx, const BootTask& task) const;
+    static void join(BootTask& need, BootTask& next, bool hard);
     void arrange(Context& ctx, const std::vector<GuestId>& ids,
                  const std::vector<OrderNode>& nodes);
 
@@ -139,6 +144,8 @@ private:
     BootTask* next_that_fits(Uri& uri);
     void tell_held(Context& ctx, UriId uri);
     void look_after(Context& ctx, BootTask& task);
+    void look_again_at_unfit(Context& ctx, BootTask& task);
+    std::string names_of_missing(const BootTask& task) const;
     BootTask* probing(const Context& ctx, WatchId watch);
     static bool not_started(const BootTask& task);
     void measure_host(Context& ctx);
@@ -160,6 +167,8 @@ private:
     bool is_ready(Context& ctx, BootTask& task, TimePoint& look_again);
     void now_ready(Context& ctx, BootTask& task, bool ready);
     void start_failed(Context& ctx, BootTask& task, const CallReturned& event);
+    void wait_for_disks(Context& ctx, BootTask& task, const std::vector<std::string>& missing,
+                        const std::string& why);
     void note_error(Context& ctx, const BootTask& task, const std::string& why);
     void rest(Context& ctx, BootTask& task, Duration time, std::string held_for);
     void watch(Context& ctx, BootTask& task);

@@ -81,9 +81,8 @@ void BootRun::consider(Context& ctx, const Guest& guest, std::vector<GuestId>& i
     task.had_image = guest.info.managed_save;
     task.was_paused = entry != nullptr && entry->was_paused;
     task.expect_restore = entry != nullptr && entry->expect_restore;
-    if (settled_at_once(ctx, task, guest, entry))
-        return;
-    ids.push_back(guest.id);
+    settled_at_once(ctx, task, guest, entry);
+    ids.push_back(guest.id);  // settled or not, others may require it
     nodes.push_back({guest.info.name, std::move(policy.after), std::move(policy.requires_)});
 }
 
@@ -93,7 +92,8 @@ bool BootRun::settled_at_once(Context& ctx, BootTask& task, const Guest& guest,
     const bool active = is_active(guest.info.state) && !ctx.calls.find(guest.id, CallKind::start);
     if (const auto* row = recorded(ctx, guest.id); row != nullptr && row->started)
         return take_up(ctx, task, *row, active);
-    if (active && !only_.empty()) {
+    // One that is on its way down (libvirt may only not have noticed its end) is to come back.
+    if (active && (!only_.empty() || guest.info.state == GuestState::shutting_down)) {
         watch(ctx, task);
         return true;
     }
@@ -187,6 +187,21 @@ RunGuestRecord BootRun::row_of(const Context& ctx, const BootTask& task) const {
     return row;
 }
 
+/// `next` starts after `need`. One that is up already, or settled, is waited for no longer.
+void BootRun::join(BootTask& need, BootTask& next, bool hard) {
+    if (next.over() || next.was_up)
+        return;
+    if (!need.over()) {
+        need.dependents.push_back({next.id, hard});
+        next.starts_after.push_back(need.id);
+        ++next.missing;
+        return;
+    }
+    const bool failed = need.outcome == Outcome::failed || need.outcome == Outcome::gone;
+    if (hard && failed)
+        next.dead_need = need.name + ", which failed";
+}
+
 void BootRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
                       const std::vector<OrderNode>& nodes) {
     const auto order = build_order(nodes);
@@ -195,12 +210,13 @@ void BootRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
                "order: the cycle " + cycle + " was cut", true);
     for (std::size_t i = 0; i < ids.size(); ++i) {
         auto& task = tasks_.at(ids[i]);
-        task.missing = static_cast<unsigned>(order.needs[i].size());
         for (const auto& edge : order.needed_by[i])
-            task.dependents.push_back({ids[edge.to], edge.hard});
+            join(task, tasks_.at(ids[edge.to]), edge.hard);
     }
     for (const auto& id : ids) {
         auto& task = tasks_.at(id);
+        if (task.over() || task.stage == Stage::watched)
+            continue;
         if (task.was_up) {
             came_up(ctx, task);
             continue;

@@ -90,6 +90,9 @@ void Fleet::apply(const UriLost& event, TimePoint now) {
 
 void Fleet::apply(const GuestChanged& event) {
     auto found = guests_.find(event.guest);
+    // libvirt 11.3 tells no more than this of a start that it gave up at once.
+    if (event.what == Lifecycle::shutting_down && !is_active(state(event.guest)))
+        return;
     if (found == guests_.end()) {
         if (!is_start(event.what) && event.what != Lifecycle::defined)
             return;  // of a guest we never saw, and that no longer matters

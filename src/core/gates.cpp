@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/gates.hpp"
 
+#include <algorithm>
+
 namespace guestd::core {
 namespace {
 
@@ -42,7 +44,7 @@ void Gates::add(Context& ctx, const GuestId& guest, const std::string& name,
                                                             .what = need,
                                                             .uri = ctx.uri_text(guest.uri)});
             known = known_.emplace(key, id).first;
-            gates_.emplace(id, std::pair{key, Gate{key.second, false, {}, {}}});
+            gates_.emplace(id, std::pair{key, Gate{.need = key.second}});
         }
         gates_.at(known->second).second.guests.insert(guest);
         of_guest_[guest].insert(known->second);
@@ -70,9 +72,17 @@ std::vector<GuestId> Gates::apply(const WatchChanged& event) {
     if (found == gates_.end())
         return {};
     auto& gate = found->second.second;
+    gate.known = true;
     gate.holds = event.holds;
     gate.text = event.text;
     return {gate.guests.begin(), gate.guests.end()};
+}
+
+bool Gates::known(const GuestId& guest) const {
+    const auto found = of_guest_.find(guest);
+    return found == of_guest_.end() || std::ranges::all_of(found->second, [&](WatchId id) {
+               return gates_.at(id).second.known;
+           });
 }
 
 std::string Gates::closed(const GuestId& guest) const {

@@ -27,10 +27,13 @@ public:
     std::vector<GuestId> apply(const WatchChanged& event);
     /// What is not there: "mount:/srv (not mounted)". "" = nothing, the guest may start.
     std::string closed(const GuestId& guest) const;
+    /// Somebody has looked at all of it.
+    bool known(const GuestId& guest) const;
 
 private:
     struct Gate {
-        std::string need;  ///< "mount:/srv"
+        std::string need;    ///< "mount:/srv"
+        bool known = false;  ///< somebody has looked
         bool holds = false;
         std::string text;
         std::set<GuestId> guests;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guestd/machine.hpp"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -38,12 +39,17 @@ public:
     std::unique_ptr<DrainRun> drain_;
     /// A boot run that waits for a silent URI only, while some guests are drained.
     std::unique_ptr<BootRun> parked_;
+    /// Guests that a boot run had not brought up when the drain took over, for its cancel.
+    std::map<GuestId, std::string> left_;
     std::optional<RunRecord> last_run_;
     RunId last_run_id_ = 0;
     StoreId last_store_ = 0;
     std::set<CallId> looks_;  ///< of ours, outside any run
 
+    std::optional<std::string> refused(const RunRequested& request) const;
+
 private:
+    void list_again(Outbox& out, const std::vector<RunGuestRecord>& guests);
     void take_in(const Event& event, TimePoint now);
     void request(Context& ctx, const RunRequested& event);
     void cancel(Context& ctx, RunId run);
@@ -80,6 +86,8 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
         unfinished->state = RunState::superseded;
         unfinished->clean = false;
         out.emplace_back(StoreRunEnd{0, *unfinished});
+        if (unfinished->kind == RunKind::boot)
+            list_again(out, restored.unfinished_guests);
         unfinished.reset();
     }
     if (unfinished && unfinished->kind == RunKind::boot && safe_boot) {
@@ -96,6 +104,19 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
         boot_->begin(ctx);
     } else if (!restored.boot_run_done && !safe_boot) {
         begin_boot(ctx, new_run(ctx, RunKind::boot, Trigger::host_boot), {});
+    }
+}
+
+/// The host was reset while its guests came up: those that were up already are off the list, and
+/// no drain has put them there again.
+void Machine::Impl::list_again(Outbox& out, const std::vector<RunGuestRecord>& guests) {
+    for (const auto& row : guests) {
+        const bool was_up = row.outcome == Outcome::started || row.outcome == Outcome::restored ||
+                            row.outcome == Outcome::already_running;
+        if (was_up && resume_.find(row.uri, row.uuid) == nullptr)
+            resume_.put(
+                out,
+                ResumeEntry{.uri = row.uri, .uuid = row.uuid, .name = row.name, .run = row.run});
     }
 }
 
@@ -211,14 +232,15 @@ void Machine::Impl::retire_runs(Context& ctx) {
     if (drain_ && drain_->over()) {
         last_run_ = drain_->record();
         drain_.reset();
-        if (parked_ && !boot_) {
-            boot_ = std::move(parked_);
-            boot_->go_on(ctx);
-        }
     }
     if (boot_ && boot_->over()) {
         last_run_ = boot_->record();
         boot_.reset();
+    }
+    if (parked_ && !boot_ && !drain_) {
+        boot_ = std::move(parked_);
+        boot_->go_on(ctx);
+        boot_->advance(ctx);
     }
 }
 
@@ -230,19 +252,26 @@ void Machine::Impl::end_parked(Context& ctx) {
 
 void Machine::Impl::request(Context& ctx, const RunRequested& event) {
     if (event.kind == RunKind::boot) {
-        if (boot_ || drain_)
-            return;  // refused before it came here: Machine::refusal()
+        if (refused(event))
+            return;  // before it came here: Machine::refusal()
+        if (boot_)
+            parked_ = std::move(boot_);
         auto record = new_run(ctx, RunKind::boot, event.trigger);
         record.selection = event.selection;
         return begin_boot(ctx, std::move(record), {});
     }
     auto record = new_run(ctx, RunKind::drain, event.trigger);
     record.selection = event.selection;
-    end_parked(ctx);
-    clocks_.give_up();
-    if (boot_ && boot_->idle() && !host_goes_down(event.trigger) && !event.selection.empty()) {
+    if (event.selection.empty() || host_goes_down(event.trigger)) {
+        end_parked(ctx);
+        clocks_.give_up();
+    }
+    left_.clear();
+    if (boot_ && !parked_ && boot_->idle() && !host_goes_down(event.trigger) &&
+        !event.selection.empty()) {
         parked_ = std::move(boot_);
     } else if (boot_) {
+        left_ = boot_->unfinished(ctx);
         boot_->stop(ctx, RunState::superseded, "a drain run takes over");
         last_run_ = boot_->record();
         boot_.reset();
@@ -260,16 +289,35 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
     drain_->begin(ctx);
 }
 
+std::optional<std::string> Machine::Impl::refused(const RunRequested& request) const {
+    // The host goes down, whoever else wanted what: that drain takes over.
+    const bool takes_over = request.kind == RunKind::drain && host_goes_down(request.trigger);
+    if (drain_ && !(takes_over && !host_goes_down(drain_->record().trigger)))
+        return "drain run " + std::to_string(drain_->record().id) + " is under way";
+    // One that only waits lets another one by, of guests that somebody names.
+    const bool lets_by = !request.selection.empty() && !parked_ && boot_ && boot_->idle();
+    if (request.kind == RunKind::boot && boot_ && !lets_by)
+        return "boot run " + std::to_string(boot_->record().id) + " is under way";
+    // It would end the boot run, and with it the way up of every guest it is not about.
+    if (request.kind == RunKind::drain && boot_ && !takes_over && !request.selection.empty() &&
+        !boot_->idle())
+        return "boot run " + std::to_string(boot_->record().id) +
+               " is under way: wait for its end or cancel it first; a drain of all guests takes "
+               "its place";
+    return std::nullopt;
+}
+
 void Machine::Impl::cancel(Context& ctx, RunId run) {
     if (boot_ && (run == 0 || run == boot_->record().id))
         boot_->stop(ctx, RunState::cancelled, "cancelled");
     if (!drain_ || (run != 0 && run != drain_->record().id))
         return;
-    const auto touched = drain_->touched(ctx);
+    auto touched = drain_->touched(ctx);
     drain_->cancel(ctx);
+    touched.merge(left_);  // what the boot run before it had not come to
+    left_.clear();
     if (touched.empty())
         return;
-    end_parked(ctx);
     auto record = new_run(ctx, RunKind::boot, Trigger::manual);
     std::vector<GuestId> only;
     for (const auto& [id, name] : touched) {
@@ -345,19 +393,7 @@ std::vector<Machine::UriView> Machine::uris() const {
 }
 
 std::optional<std::string> Machine::refusal(const RunRequested& request) const {
-    // The host goes down, whoever else wanted what: that drain takes over.
-    const bool takes_over = request.kind == RunKind::drain && host_goes_down(request.trigger);
-    if (impl_->drain_ && !(takes_over && !host_goes_down(impl_->drain_->record().trigger)))
-        return "drain run " + std::to_string(impl_->drain_->record().id) + " is under way";
-    if (request.kind == RunKind::boot && impl_->boot_)
-        return "boot run " + std::to_string(impl_->boot_->record().id) + " is under way";
-    // It would end the boot run, and with it the way up of every guest it is not about.
-    if (request.kind == RunKind::drain && impl_->boot_ && !takes_over &&
-        !request.selection.empty() && !impl_->boot_->idle())
-        return "boot run " + std::to_string(impl_->boot_->record().id) +
-               " is under way: wait for its end or cancel it first; a drain of all guests takes "
-               "its place";
-    return std::nullopt;
+    return impl_->refused(request);
 }
 
 bool Machine::forget(const std::string& uri, const Uuid& uuid, Outbox& out) {

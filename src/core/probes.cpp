@@ -12,6 +12,9 @@ constexpr Duration kPingRetry = 2s;
 /// Nothing tells of a new lease; a guest's DHCP takes a second or more.
 constexpr Duration kAddressRetry = 2s;
 
+/// A guest that has not read a byte of its disks by then needs none: it came over the network.
+constexpr Duration kNoIoTime = 30s;
+
 bool needs_address(const Probe& probe) {
     return probe.kind == ProbeKind::address ||
            (probe.kind == ProbeKind::tcp && probe.target.empty());
@@ -44,6 +47,7 @@ bool ProbeSet::begin(Context& ctx, const GuestId& guest, const std::string& name
                      const std::vector<Probe>& probes) {
     end(ctx);
     guest_ = guest;
+    began_ = ctx.now;
     name_ = name;
     const auto* about = ctx.fleet.find(guest);
     bool replaced = false;
@@ -180,7 +184,9 @@ void ProbeSet::apply(const IoMeasured& event) {
         const auto bytes = event.total.count - std::min(event.total.count, last->total.count);
         const auto rate = static_cast<double>(bytes) / time;
         state.text = std::to_string(static_cast<std::uint64_t>(rate) >> 10) + " KiB/s";
-        if (rate >= static_cast<double>(state.probe.rate.count)) {
+        // Firmware that looks for something to boot from is quiet, too.
+        const bool booting = event.total.count == 0 && event.at < began_ + kNoIoTime;
+        if (booting || rate >= static_cast<double>(state.probe.rate.count)) {
             state.quiet_since.reset();
             continue;
         }

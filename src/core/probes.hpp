@@ -52,6 +52,7 @@ private:
     void found(Context& ctx, State& state, const CallReturned& event);
 
     GuestId guest_;
+    TimePoint began_{};
     std::string name_;
     std::vector<State> states_;
 };

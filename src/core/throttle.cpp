@@ -66,6 +66,8 @@ bool Throttle::low() const {
 }
 
 void Throttle::measured(const HostMeasured& host, TimePoint now) {
+    if (!local_)
+        return;
     host_ = host;
     asked_ = kNever;
     if (pressure_text().empty()) {
