@@ -124,7 +124,7 @@ struct CallReturned {
     std::optional<GuestInfo> observed;
     Bytes bytes{};                  ///< written by a save, where the driver tells
     GuestJob job = GuestJob::none;  ///< what an `inspect` found
-    /// Of a start that failed: paths of its disks that are not there, on this host.
+    /// Of a start that failed, or an image: paths of its disks that are not there, on this host.
     std::vector<std::string> missing{};
     std::string address{};              ///< what `find_address` found; "" = none yet
     std::optional<SavedImage> image{};  ///< what `inspect_image` found, or a save has left

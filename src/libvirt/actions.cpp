@@ -7,6 +7,7 @@
 
 #include "libvirt/addresses.hpp"
 #include "libvirt/agent.hpp"
+#include "libvirt/disk_files.hpp"
 #include "libvirt/flags.hpp"
 #include "libvirt/handles.hpp"
 #include "libvirt/jobs.hpp"
@@ -142,6 +143,22 @@ int ask(virDomainPtr domain, const Call& call) {
     return 0;
 }
 
+/// An image, and the disks without which it cannot be restored.
+Acted inspect(const UriContext& context, virDomainPtr domain) {
+    Acted acted;
+    auto image = inspect_image(context, domain);
+    if (!image) {
+        acted.fault = image.error();
+        return acted;
+    }
+    acted.image = std::move(*image);
+    if (context.is_local && !acted.image->partial) {
+        const TextPtr xml{virDomainManagedSaveGetXMLDesc(domain, 0)};
+        acted.missing = xml ? missing_files(disk_files(xml.get())) : std::vector<std::string>{};
+    }
+    return acted;
+}
+
 /// The calls that answer with more than that; empty for the others.
 std::optional<Acted> ask_more(UriContext& context, virDomainPtr domain, const Call& call) {
     // What comes of a question: the answer, in `member`, or the fault.
@@ -164,7 +181,7 @@ std::optional<Acted> ask_more(UriContext& context, virDomainPtr domain, const Ca
         case CallKind::find_address:
             return answer(find_address(context, domain), &Acted::address);
         case CallKind::inspect_image:
-            return answer(inspect_image(context, domain), &Acted::image);
+            return inspect(context, domain);
         case CallKind::abort_block:
             return Acted{.fault = abort_block_jobs(context, domain)};
         case CallKind::set_time:

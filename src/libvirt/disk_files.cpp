@@ -57,7 +57,9 @@ std::vector<DiskFile> disk_files(const char* xml) {
         }
         const std::string_view policy = source.attribute("startupPolicy").as_string();
         files.push_back({.path = path.as_string(),
+                         // Of a shared one, others' writing says nothing.
                          .writable = !disk.child("readonly") && !disk.child("transient") &&
+                                     !disk.child("shareable") &&
                                      !is_removable(disk.attribute("device").as_string()),
                          .optional = policy == "optional"});
     }

@@ -29,6 +29,7 @@ Lifecycle stopped(int detail) {
         case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
             return Lifecycle::destroyed;
         case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
+        case VIR_DOMAIN_EVENT_STOPPED_FAILED:  // QEMU has died, or was killed
             return Lifecycle::crashed;
         case VIR_DOMAIN_EVENT_STOPPED_MIGRATED:
             return Lifecycle::migrated;

@@ -113,10 +113,9 @@ tl::expected<SavedImage, Fault> inspect_image(const UriContext& context, virDoma
         found.identity = identity_of(*path, image.get());
     }
     const TextPtr definition{virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
-    if (!definition) {
-        return tl::unexpected{last_fault()};
+    if (definition) {  // what was found of the disks must not depend on it
+        found.differences = definition_differences(image.get(), definition.get());
     }
-    found.differences = definition_differences(image.get(), definition.get());
     return found;
 }
 
@@ -147,8 +146,8 @@ SetAside::SetAside(const UriContext& context, virDomainPtr domain) {
             break;
         }
     }
-    text_ = "the saved image was dropped, as it could not be set aside: " +
-            std::generic_category().message(errno);
+    failure_ = "the saved image could not be set aside, and is not dropped: " +
+               std::generic_category().message(errno);
 }
 
 void SetAside::undo() {

@@ -35,11 +35,14 @@ public:
     void undo();
     /// What came of it, in words for people; "" when there was no image.
     const std::string& text() const { return text_; }
+    /// Why a boot would lose it; "" = it would not, or it is worth nothing.
+    const std::string& failure() const { return failure_; }
 
 private:
     std::filesystem::path image_;
     std::filesystem::path aside_;  ///< empty = it is not set aside
     std::string text_;
+    std::string failure_;
 };
 
 /// For a file system without hard links: the image under another name, and an empty file for

@@ -36,6 +36,9 @@ int boot_without_image(virDomainPtr domain) {
 
 Acted force_boot(const UriContext& context, virDomainPtr domain, const Call& call) {
     SetAside aside{context, domain};
+    if (!aside.failure().empty()) {
+        return {.fault = Fault{VIR_ERR_OPERATION_FAILED, aside.failure()}};
+    }
     auto acted = outcome(create(context, domain, call));
     if (acted.fault && is_unsupported(*acted.fault)) {
         acted = outcome(boot_without_image(domain));
@@ -62,15 +65,16 @@ bool wants_devices(const UriContext& context, const char* xml) {
 }
 
 void explain(const UriContext& context, virDomainPtr domain, const Call& call, Acted& acted) {
-    const TextPtr xml{virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
+    // A restore goes by the definition in the image.
+    const bool restored = !call.force_boot && virDomainHasManagedSaveImage(domain, 0) == 1;
+    const TextPtr xml{restored ? virDomainManagedSaveGetXMLDesc(domain, 0)
+                               : virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
     if (!xml) {
         return;
     }
     if (context.is_local) {
         acted.missing = missing_files(disk_files(xml.get()));
     }
-    // A restore goes by the definition in the image.
-    const bool restored = !call.force_boot && virDomainHasManagedSaveImage(domain, 0) == 1;
     acted.unfit = blames_definition(*acted.fault) && acted.missing.empty() && !restored &&
                   !wants_devices(context, xml.get());
 }
