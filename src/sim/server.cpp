@@ -131,8 +131,9 @@ CallReturned World::answer(const Handle& call, CallStatus status, std::string me
                           .observed = seen};
     if (kind == CallKind::inspect && is_active(about.truth.state))
         returned.job = about.job == Job::save ? GuestJob::save : about.model.job;
-    if (kind == CallKind::start && status == CallStatus::refused &&
-        clock_.now() < about.model.disk_from)
+    const bool names_disks = (kind == CallKind::start && status == CallStatus::refused) ||
+                             kind == CallKind::inspect_image;
+    if (names_disks && clock_.now() < about.model.disk_from)
         returned.missing.push_back("/disks/" + about.model.name);
     if (kind == CallKind::find_address && about.listening)
         returned.address = "192.0.2.1";

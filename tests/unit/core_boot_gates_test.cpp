@@ -130,6 +130,92 @@ TEST_F(Gated, a_missing_disk_is_waited_for_and_nothing_fails) {
     EXPECT_THAT(host.notices(NoticeKind::guest_held), Contains(HasSubstr("path:/disks/db")));
 }
 
+TEST_F(Gated, a_saved_guest_whose_disk_is_late_waits_and_is_restored) {
+    auto late = stopped();
+    late.disk_from = TimePoint{5min};
+    late.managed_save = true;
+    late.state = GuestState::shutoff;
+    const auto db = host.add("db", late);
+    host.list(db, ResumeEntry{.expect_restore = true, .disk_identity = "disk 1\nimage 0"});
+    host.boot();
+    EXPECT_EQ(host.outcome(db), Outcome::restored);
+    EXPECT_THAT(host.asked(db), SizeIs(1)) << "it was not tried before";
+}
+
+TEST_F(Gated, a_held_guest_that_is_undefined_is_gone) {
+    auto late = stopped();
+    late.disk_from = kNever;
+    const auto db = add_listed("db", late);
+    const auto web = add_listed("web");
+    host.policy->of("web").requires_ = {"db"};
+    host.start();
+    host.run_for(1min);
+    host.world.undefine(db);
+    host.finish();
+    EXPECT_EQ(host.outcome(db), Outcome::gone);
+    EXPECT_EQ(host.outcome(web), Outcome::failed);
+}
+
+TEST_F(Gated, a_guest_may_be_started_by_name_while_others_are_held) {
+    const auto db = add_listed("db");
+    const auto web = host.add("web", stopped());
+    host.policy->of("db").start.needs = {kSrv};
+    host.world.need(kSrv, TimePoint{10min});
+    host.start();
+    host.run_for(1min);
+    const RunRequested boot_web{RunKind::boot, Trigger::manual, {}, {"web"}};
+    ASSERT_EQ(host.driver().machine().refusal(boot_web), std::nullopt);
+    host.driver().send(boot_web);
+    host.run_for(30s);
+    EXPECT_TRUE(host.up(web));
+    host.finish();
+    EXPECT_TRUE(host.up(db)) << "the first run goes on";
+}
+
+TEST_F(Gated, status_names_those_that_a_guest_starts_after) {
+    const auto web = add_listed("web");
+    const auto db = add_listed("db");
+    host.policy->of("web").requires_ = {"db"};
+    host.world.model(db).unfit = true;
+    host.start();
+    host.run_for(10s);
+    EXPECT_FALSE(host.up(web));
+    EXPECT_EQ(progress(web).held_for, "db to be ready");
+}
+
+TEST_F(Gated, the_cancel_of_a_drain_brings_up_what_the_boot_run_had_not_come_to) {
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 6; ++i)
+        guests.push_back(add_listed("g" + std::to_string(i)));
+    host.policy->uris.max_parallel = 1;
+    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
+    host.start();
+    host.run_for(50s);
+    host.driver().send(RunRequested{RunKind::drain, Trigger::ups, {}, {}});
+    host.run_for(2s);
+    host.driver().send(CancelRequested{});
+    host.run_for(1s);
+    host.finish();
+    for (const auto& guest : guests)
+        EXPECT_TRUE(host.up(guest));
+}
+
+TEST_F(Gated, a_host_reset_in_mid_boot_loses_nobody) {
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 6; ++i)
+        guests.push_back(add_listed("g" + std::to_string(i)));
+    host.policy->uris.max_parallel = 1;
+    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
+    host.start();
+    host.run_for(50s);
+    EXPECT_TRUE(host.up(guests[0]) || host.up(guests[1]));
+    host.reboot();
+    host.driver().start_guestd();
+    host.finish();
+    for (const auto& guest : guests)
+        EXPECT_TRUE(host.up(guest));
+}
+
 TEST_F(Gated, a_wrong_definition_is_told_at_once_and_tried_again_when_it_is_another) {
     auto wrong = stopped();
     wrong.unfit = true;
