@@ -143,9 +143,17 @@ int ask(virDomainPtr domain, const Call& call) {
     return 0;
 }
 
+bool is_there(const std::filesystem::path& path) {
+    std::error_code unknown;
+    return std::filesystem::exists(path, unknown) || unknown;
+}
+
 /// An image, and the disks without which it cannot be restored.
 Acted inspect(const UriContext& context, virDomainPtr domain) {
     Acted acted;
+    if (const auto path = image_path(context, domain); path && !is_there(*path)) {
+        return acted;  // libvirt only believes so: it will boot, and that is told
+    }
     auto image = inspect_image(context, domain);
     if (!image) {
         acted.fault = image.error();
