@@ -67,8 +67,12 @@ class ContainerHost(Host):
 
     def init_pid(self):
         """The PID, seen from outside, of the container's PID 1."""
-        for procs in self._cgroup.rglob("cgroup.procs"):
-            for pid in procs.read_text().split():
+        # os.walk() bears with groups that vanish meanwhile, which pathlib's ways do not.
+        for folder, _, _ in os.walk(self._cgroup):
+            pids = []
+            with contextlib.suppress(OSError):
+                pids = Path(folder, "cgroup.procs").read_text().split()
+            for pid in pids:
                 with contextlib.suppress(OSError):
                     status = Path(f"/proc/{pid}/status").read_text()
                     nspid = status.partition("NSpid:")[2].split("\n")[0].split()
@@ -90,8 +94,8 @@ class ContainerHost(Host):
             return
         with contextlib.suppress(OSError):
             (self._cgroup / "cgroup.kill").write_text("1")
-        for folder in sorted(self._cgroup.rglob("*/"), reverse=True):
-            self._remove_cgroup(folder)
+        for folder, _, _ in os.walk(self._cgroup, topdown=False):
+            self._remove_cgroup(Path(folder))
         self._remove_cgroup(self._cgroup)
 
     @staticmethod

@@ -39,8 +39,8 @@ def run(context):
     Fleet(host, [Guest("alone")]).wait_traces("U")
     observe.eventually(lambda: DISK in held(host).get("db", ""),
                        lambda: f"no word of the missing disk: {known_guests(host)}")
-    for name in ("app", "web"):
-        expect("starts after" in held(host).get(name, ""),
+    for name, need in (("app", "db"), ("web", "app")):
+        expect(f"{need} to be ready" in held(host).get(name, ""),
                f"{name} does not wait: {known_guests(host)}")
     expect(fleet.running() == ["alone"], f"running without the disk: {fleet.running()}")
 

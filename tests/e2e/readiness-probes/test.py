@@ -54,7 +54,7 @@ name = "counted"
 start.ready = ["running", "exec:{PROGRAM}"]
 [[guest]]
 name = ["settles", "restless", "hopeless"]
-start.ready = "io-settle:512KiB:2s"
+start.ready = "io-settle:128KiB:2s"
 [[guest]]
 name = "untrusted"
 start.ready = "exec:{UNSAFE}"
