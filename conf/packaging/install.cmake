@@ -57,6 +57,7 @@ add_custom_target(compress ALL DEPENDS ${outputs})
 
 file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
 install(FILES README.md ${documents} conf/packaging/copyright DESTINATION ${doc})
+install(DIRECTORY docs/howto docs/adr DESTINATION ${doc})
 if(EXISTS ${CMAKE_SOURCE_DIR}/docs/schema)
     install(DIRECTORY docs/schema DESTINATION share/guestd FILES_MATCHING PATTERN "*.json")
 endif()
