@@ -187,7 +187,7 @@ TEST(LibvirtMapping, Lifecycles) {
     EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_DESTROYED), L::destroyed);
     EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_CRASHED), L::crashed);
     EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_MIGRATED), L::migrated);
-    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_FAILED), L::stopped);
+    EXPECT_EQ(stopped(VIR_DOMAIN_EVENT_STOPPED_FAILED), L::crashed);
     EXPECT_EQ(stopped(7), L::started);  // recreated: not a stop
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SHUTDOWN, 0), L::shutting_down);
     EXPECT_EQ(lifecycle_of(VIR_DOMAIN_EVENT_SUSPENDED, 0), L::suspended);

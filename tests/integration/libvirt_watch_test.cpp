@@ -156,6 +156,8 @@ protected:
     int count_ = 0;
     int most_ = 0;
 
+    // Its functions keep their last error in a thread's storage, which that makes.
+    void SetUp() override { ASSERT_EQ(virInitialize(), 0); }
     void TearDown() override { virTypedParamsFree(params_, count_); }
     void disks(unsigned count) {
         virTypedParamsAddUInt(&params_, &count_, &most_, "block.count", count);
