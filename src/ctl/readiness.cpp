@@ -145,26 +145,25 @@ bool all_connected(Client& client) {
 }
 
 /// Patterns that match no guest: it may be on a URI that does not answer yet.
-void add_unknown(Client& client, const Strings& globs, ReadinessView& view) {
-    std::optional<bool> complete;
+/// `complete`: every URI had answered before the guests were listed.
+void add_unknown(const Strings& globs, bool complete, ReadinessView& view) {
     const auto known = view.guests.size();
     for (const auto& glob : globs) {
         if (std::any_of(view.guests.begin(),
                         view.guests.begin() + static_cast<std::ptrdiff_t>(known),
                         [&](const auto& guest) { return matches(glob, guest); }))
             continue;
-        if (!complete)
-            complete = all_connected(client);
-        view.look_again = view.look_again || !*complete;
-        view.guests.push_back({glob, "", "", *complete ? Readiness::failed : Readiness::pending,
-                               *complete ? "there is no such guest"
-                                         : "a hypervisor that may have it does not answer"});
+        view.look_again = view.look_again || !complete;
+        view.guests.push_back({glob, "", "", complete ? Readiness::failed : Readiness::pending,
+                               complete ? "there is no such guest"
+                                        : "a hypervisor that may have it does not answer"});
     }
 }
 
 void look_at_named(Client& client, const Json& status, const Strings& globs, const BootRunView& run,
                    ReadinessView& view) {
     const Json active = status.value("active_run", Json::object());
+    const bool complete = all_connected(client);
     for (const auto& guest : client.call("ListGuests", {globs})) {
         const auto row = run.rows.find(key_of(guest));
         const bool boots = text_of(active, "kind") == "boot" &&
@@ -172,7 +171,7 @@ void look_at_named(Client& client, const Json& status, const Strings& globs, con
         view.guests.push_back(
             judge(guest, boots, run, row == run.rows.end() ? Json{} : row->second));
     }
-    add_unknown(client, globs, view);
+    add_unknown(globs, complete, view);
 }
 
 /// Every guest that the run was about. One that it skipped by policy is no business of ours, one
