@@ -102,12 +102,12 @@ void BootRun::look_again_at_unfit(Context& ctx, BootTask& task) {
 }
 
 void BootRun::on_changed(Context& ctx, const GuestChanged& event) {
-    const auto stopped = tasks_.find(event.guest);
-    // Whatever it had locked is free. Not the end of a start that failed on a lock itself.
-    if (is_stop(event.what) && (stopped == tasks_.end() || stopped->second.over()))
-        retry_locked(ctx, event.guest.uri);
     const auto found = tasks_.find(event.guest);
-    if (found == tasks_.end() || found->second.over())
+    const bool minded = found != tasks_.end() && !found->second.over();
+    // Whatever it had locked is free. Not the end of a start that failed on a lock itself.
+    if (is_stop(event.what) && !minded)
+        retry_locked(ctx, event.guest.uri);
+    if (!minded)
         return;
     auto& task = found->second;
     switch (task.stage) {

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <limits>
 
+#include "clock/boot_now.hpp"
 #include "config/span.hpp"
 #include "render/units.hpp"
 
@@ -35,10 +36,7 @@ std::optional<TimePoint> time_of(const Json& object, const char* key) {
 }
 
 TimePoint now() {
-    timespec time{};
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return TimePoint{std::chrono::duration_cast<Duration>(std::chrono::seconds{time.tv_sec} +
-                                                          std::chrono::nanoseconds{time.tv_nsec})};
+    return boot_now();
 }
 
 std::string elapsed_since(const std::optional<TimePoint>& time) {
