@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "guestd/commands.hpp"
+#include "guestd/error.hpp"
 #include "guestd/events.hpp"
 #include "guestd/view.hpp"
 
@@ -61,6 +62,9 @@ public:
 
     /// True when a run of this kind can be asked for now; else why not.
     std::optional<std::string> refusal(const RunRequested& request) const;
+    /// Puts a guest on the resume list, on an administrator's word. False: it is up, or on it
+    /// already. Fails for a URI that is not ours, and for a guest that an answering URI has not.
+    Result<bool> remember(const std::string& uri, const Uuid& uuid, Outbox& out);
     /// Removes an entry from the resume list, on an administrator's word. False: no such entry.
     bool forget(const std::string& uri, const Uuid& uuid, Outbox& out);
 

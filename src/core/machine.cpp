@@ -396,6 +396,25 @@ std::optional<std::string> Machine::refusal(const RunRequested& request) const {
     return impl_->refused(request);
 }
 
+Result<bool> Machine::remember(const std::string& uri, const Uuid& uuid, Outbox& out) {
+    const auto id = impl_->fleet_.uri_id(uri);
+    if (!id)
+        return fail(ErrorCode::invalid, "guestd does not look after " + uri);
+    const auto* guest = impl_->fleet_.find(GuestId{*id, uuid});
+    if (guest == nullptr && impl_->fleet_.uri(*id).listed)
+        return fail(ErrorCode::invalid, uri + " has no guest " + uuid.str());
+    if (impl_->resume_.find(uri, uuid) != nullptr ||
+        (guest != nullptr && is_active(guest->info.state)))
+        return false;
+    ResumeEntry entry{.uri = uri, .uuid = uuid};
+    if (guest != nullptr) {
+        entry.name = guest->info.name;
+        entry.expect_restore = guest->info.managed_save;
+    }
+    impl_->resume_.put(out, entry);
+    return true;
+}
+
 bool Machine::forget(const std::string& uri, const Uuid& uuid, Outbox& out) {
     return impl_->resume_.drop(out, uri, uuid);
 }

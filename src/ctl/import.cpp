@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 /// guestctl import: what libvirt-guests was told, in guestd's words. Shows what it would write, and
-/// where guestd means something else by it; --apply writes it. guestd is not asked.
+/// where guestd means something else by it; --apply writes it. The guests that wait in
+/// libvirt-guests' list are handed to guestd, which is asked for nothing else.
 
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kDropIn = "/etc/guestd/guestd.toml.d/50-libvirt-guests.toml";
 constexpr const char* kList = "/var/lib/libvirt/libvirt-guests";
+constexpr const char* kTakenList = "/var/lib/libvirt/libvirt-guests.taken-by-guestd";
 
 struct Import {
     std::string source;  ///< "" = there is none
@@ -114,37 +116,70 @@ std::string report(const Import& import) {
     for (const auto& warning : import.warnings)
         text += "warning: " + render::escape_terminal(warning) + "\n";
     if (!import.list.empty())
-        text += "These guests wait in libvirt-guests' list; guestctl boot UUID brings one back:\n";
+        text += "These guests wait in libvirt-guests' list:\n";
     for (const auto& guest : import.list)
         text += "  " + render::escape_terminal(guest.uri + " " + guest.uuid) + "\n";
     return text;
 }
 
-Json json_of(const Import& import, bool written) {
+Json json_of(const Import& import, bool written, bool taken) {
     Json list = Json::array();
     for (const auto& guest : import.list)
         list.push_back({{"uri", guest.uri}, {"uuid", guest.uuid}});
     return {{"source", import.source},     {"target", import.target},
             {"before", import.before},     {"after", import.after},
             {"changes", changes(import)},  {"written", written},
-            {"warnings", import.warnings}, {"list", list}};
+            {"warnings", import.warnings}, {"list", list},
+            {"list_taken", taken}};
+}
+
+/// Hands the listed guests to guestd, and then puts the list aside: read a second time, months
+/// later, it would bring up guests that were stopped on purpose. False: some were not taken.
+bool hand_over(Context& context, Import& import) {
+    bool all = true;
+    for (const auto& guest : import.list) {
+        try {
+            context.client().command("Remember", {guest.uri, guest.uuid});
+        } catch (const Stop& stop) {
+            if (stop.status() != kExitFailure)
+                throw;  // guestd is not there, or the caller may not: the same for all of them
+            import.warnings.push_back(
+                fmt::format("{} stays in {}: {}", guest.uuid, kList, stop.what()));
+            all = false;
+        }
+    }
+    if (all)
+        fs::rename(kList, kTakenList);
+    return all;
+}
+
+void write(const Import& import) {
+    std::error_code error;
+    fs::create_directories(fs::path{import.target}.parent_path(), error);
+    replace_file(import.target, import.after);
 }
 
 int run_import(Context& context, const std::string& root, bool apply) {
-    const Import import = look(root);
-    const bool write = apply && changes(import);
-    if (write) {
-        std::error_code error;
-        fs::create_directories(fs::path{import.target}.parent_path(), error);
-        replace_file(import.target, import.after);
+    Import import = look(root);
+    const bool written = apply && changes(import);
+    if (written)
+        write(import);
+    // Below another root is another host's list: this host's guestd has nothing to do with it.
+    const bool hands_over = apply && root.empty() && !import.list.empty();
+    const bool taken = hands_over && hand_over(context, import);
+    if (context.json) {
+        print_json(json_of(import, written, taken));
+    } else {
+        std::string end;
+        if (written)
+            end += "Written. systemctl reload guestd takes it in.\n";
+        if (taken)
+            end += "The next boot run brings these guests back (guestctl resume-list).\n";
+        if (!apply && (changes(import) || !import.list.empty()))
+            end = "Nothing was written; --apply does.\n";
+        print(report(import) + end);
     }
-    if (context.json)
-        print_json(json_of(import, write));
-    else
-        print(report(import) + (write ? "Written. systemctl reload guestd takes it in.\n"
-                                : changes(import) ? "Nothing was written; --apply does.\n"
-                                                  : ""));
-    return kExitOk;
+    return hands_over && !taken ? kExitFailure : kExitOk;
 }
 
 }  // namespace

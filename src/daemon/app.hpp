@@ -61,6 +61,7 @@ public:
     TimePoint now() const { return loop_->now(); }
     Result<RunId> request(const RunRequested& request);
     bool cancel(RunId run);
+    Result<bool> remember(const std::string& uri, const Uuid& uuid);
     bool forget(const std::string& uri, const Uuid& uuid);
     Result<void> reload();
 

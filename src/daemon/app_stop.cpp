@@ -158,6 +158,13 @@ bool App::cancel(RunId run) {
     return true;
 }
 
+Result<bool> App::remember(const std::string& uri, const Uuid& uuid) {
+    Outbox out;
+    auto added = machine_->remember(uri, uuid, out);
+    execute(std::move(out));
+    return added;
+}
+
 bool App::forget(const std::string& uri, const Uuid& uuid) {
     Outbox out;
     const bool found = machine_->forget(uri, uuid, out);

@@ -263,6 +263,10 @@ Result<bool> BusFacade::cancel(RunId run) {
     return app_.cancel(run);
 }
 
+Result<bool> BusFacade::remember(const std::string& uri, const Uuid& uuid) {
+    return app_.remember(uri, uuid);
+}
+
 Result<bool> BusFacade::forget(const std::string& uri, const Uuid& uuid) {
     return app_.forget(uri, uuid);
 }

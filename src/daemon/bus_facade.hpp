@@ -45,6 +45,7 @@ public:
     Result<RunId> boot(const bus::BootRequest& request) override;
     Result<RunId> drain(const bus::DrainRequest& request) override;
     Result<bool> cancel(RunId run) override;
+    Result<bool> remember(const std::string& uri, const Uuid& uuid) override;
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
 

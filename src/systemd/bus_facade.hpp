@@ -137,6 +137,8 @@ public:
     virtual Result<RunId> drain(const DrainRequest& request) = 0;
     /// `run` 0 = whichever is active. False: there was none to cancel.
     virtual Result<bool> cancel(RunId run) = 0;
+    /// False: the guest is up, or on the resume list already.
+    virtual Result<bool> remember(const std::string& uri, const Uuid& uuid) = 0;
     /// False: there is no such entry in the resume list.
     virtual Result<bool> forget(const std::string& uri, const Uuid& uuid) = 0;
     /// Fails with the configuration's error, and the old one stays.

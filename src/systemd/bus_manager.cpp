@@ -135,6 +135,13 @@ void cancel(Facade& facade, const Call& call) {
                    [&facade, call, run] { answer_with(call, facade.cancel(run)); });
 }
 
+void remember(Facade& facade, const Call& call) {
+    const std::string uri = read_string(call->message());
+    const Uuid uuid = uuid_of(read_string(call->message()));
+    if_may_command(call, actions::kChangeResumeList,
+                   [&facade, call, uri, uuid] { answer_with(call, facade.remember(uri, uuid)); });
+}
+
 void forget(Facade& facade, const Call& call) {
     const std::string uri = read_string(call->message());
     const Uuid uuid = uuid_of(read_string(call->message()));

@@ -22,6 +22,7 @@ void explain(Facade& facade, const Call& call);
 void boot(Facade& facade, const Call& call);
 void drain(Facade& facade, const Call& call);
 void cancel(Facade& facade, const Call& call);
+void remember(Facade& facade, const Call& call);
 void forget(Facade& facade, const Call& call);
 void reload(Facade& facade, const Call& call);
 

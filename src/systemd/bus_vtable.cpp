@@ -89,6 +89,8 @@ const sd_bus_vtable vtable[] = {
                              method<drain>, kOpen),
     SD_BUS_METHOD_WITH_NAMES("Cancel", "u", NAMES1(run), "b", NAMES1(cancelled), method<cancel>,
                              kOpen),
+    SD_BUS_METHOD_WITH_NAMES("Remember", "ss", NAMES2(uri, uuid), "b", NAMES1(remembered),
+                             method<remember>, kOpen),
     SD_BUS_METHOD_WITH_NAMES("Forget", "ss", NAMES2(uri, uuid), "b", NAMES1(forgotten),
                              method<forget>, kOpen),
     SD_BUS_METHOD_WITH_NAMES("Reload", "", NAMES0, "", NAMES0, method<reload>, kOpen),

@@ -188,6 +188,12 @@ Result<bool> StubFacade::cancel(RunId run) {
     return run != 99;
 }
 
+Result<bool> StubFacade::remember(const std::string& uri, const Uuid& uuid) {
+    if (error)
+        return tl::unexpected<Error>{*error};
+    return remembered.insert(uri + " " + uuid.str()).second;
+}
+
 Result<bool> StubFacade::forget(const std::string& uri, const Uuid& uuid) {
     forgotten.push_back(uri + " " + uuid.str());
     return true;

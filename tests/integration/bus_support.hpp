@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,6 +63,7 @@ public:
     std::vector<BootRequest> boots;
     std::vector<DrainRequest> drains;
     std::vector<RunId> cancels;
+    std::set<std::string> remembered;
     std::vector<std::string> forgotten;
     std::vector<std::string> explained;
     std::vector<std::string> asked;  ///< globs
@@ -82,6 +84,7 @@ public:
     Result<RunId> boot(const BootRequest& request) override;
     Result<RunId> drain(const DrainRequest& request) override;
     Result<bool> cancel(RunId run) override;
+    Result<bool> remember(const std::string& uri, const Uuid& uuid) override;
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
 

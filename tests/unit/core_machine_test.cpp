@@ -452,6 +452,24 @@ TEST_F(Lives, forget_takes_an_entry_off) {
     EXPECT_THAT(host.driver().machine().resume_list(), IsEmpty());
 }
 
+TEST_F(Lives, remember_puts_a_stopped_guest_on_the_list_once) {
+    const auto web = host.add("web", stopped());
+    const auto db = host.add("db", {});
+    host.booted_before();
+    host.start();
+    host.run_for(5s);
+    Outbox out;
+    auto& machine = host.driver().machine();
+    EXPECT_EQ(machine.remember("qemu:///system", web.uuid, out).value_or(false), true);
+    EXPECT_EQ(machine.remember("qemu:///system", web.uuid, out).value_or(true), false) << "is on it";
+    EXPECT_EQ(machine.remember("qemu:///system", db.uuid, out).value_or(true), false) << "is up";
+    EXPECT_FALSE(machine.remember("qemu:///system", Uuid{}, out)) << "no such guest";
+    EXPECT_FALSE(machine.remember("xen:///", web.uuid, out)) << "no such URI";
+    EXPECT_THAT(out, SizeIs(1));
+    ASSERT_THAT(machine.resume_list(), SizeIs(1));
+    EXPECT_EQ(machine.resume_list().front().name, "web");
+}
+
 TEST_F(Lives, cancelling_a_boot_run_starts_nothing_more_and_keeps_the_list) {
     const auto web = add_listed("web");
     const auto db = add_listed("db");
