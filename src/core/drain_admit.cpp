@@ -23,6 +23,11 @@ int tier_patience(Tier tier) {
     return 2;
 }
 
+/// libvirt's own daemons (of a session, and since 11.3 of the host) save guests by themselves when
+/// logind says that the host goes down, which may be before we are told to stop: systemd stops
+/// services one after another. What an administrator saved so shortly before comes back as well.
+constexpr Duration kSavedWithTheHost = 10s;
+
 }  // namespace
 
 std::tuple<int, std::uint64_t, GuestId> DrainRun::ready_key(const DrainTask& task) {
@@ -136,6 +141,29 @@ ResumeEntry DrainRun::entry_for(const Context& ctx, const DrainTask& task) const
     entry.transient = !task.persistent;
     entry.run = record_.id;
     return entry;
+}
+
+/// Guests that somebody else saved because the host, or the session, goes down: there is nothing to
+/// be done to them, but they were up, and come back.
+std::vector<ResumeEntry> DrainRun::saved_ahead(Context& ctx) const {
+    std::vector<ResumeEntry> entries;
+    if (!host_goes_down(record_.trigger))
+        return entries;
+    for (std::size_t i = 0; i < uris_.size(); ++i)
+        for (const auto* guest : ctx.fleet.guests(static_cast<UriId>(i))) {
+            const auto& uri = ctx.uri_text(guest->id.uri);
+            if (guest->info.state != GuestState::shutoff || !guest->info.managed_save ||
+                guest->saved_at == kNever || ctx.now - guest->saved_at > kSavedWithTheHost ||
+                ctx.resume.find(uri, guest->id.uuid) != nullptr)
+                continue;
+            entries.push_back({.uri = uri,
+                               .uuid = guest->id.uuid,
+                               .name = guest->info.name,
+                               .expect_restore = true,
+                               .run = record_.id});
+            ctx.resume.remember(entries.back());
+        }
+    return entries;
 }
 
 /// Guests that turned up since the intent was written: theirs is written now, and waited for.

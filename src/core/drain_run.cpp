@@ -63,6 +63,8 @@ void DrainRun::begin(Context& ctx) {
         phase_ = Phase::acting;
         return;
     }
+    for (auto& entry : saved_ahead(ctx))
+        intent.entries.push_back(std::move(entry));
     intent_ = intent.id;
     intents_.emplace(intent_, ctx.now + intent_time(ctx));
     ctx.out.emplace_back(std::move(intent));

@@ -141,6 +141,7 @@ private:
     void make_ready(DrainTask& task);
     static std::tuple<int, std::uint64_t, GuestId> ready_key(const DrainTask& task);
     ResumeEntry entry_for(const Context& ctx, const DrainTask& task) const;
+    std::vector<ResumeEntry> saved_ahead(Context& ctx) const;
     void add_late(Context& ctx, UriId uri);
     void settle_intent(Context& ctx, StoreId id, bool durable, const std::string& why);
     DrainTask& add_recorded(const RunGuestRecord& record, const GuestId& id);

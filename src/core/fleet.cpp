@@ -72,6 +72,10 @@ void Fleet::apply(const InventoryListed& event, TimePoint now) {
         // An event that the new listing contradicts is history.
         if (is_active(guest.info.state) != is_active(info.state))
             guest.last.reset();
+        // Its event was lost, as those of a libvirt daemon are that ends.
+        if (is_active(guest.info.state) && info.state == GuestState::shutoff && info.managed_save &&
+            !guest.info.managed_save)
+            guest.saved_at = now;
         guest.info = info;
         guest.paused_by_us = guest.paused_by_us && info.state == GuestState::paused;
     }
@@ -88,7 +92,7 @@ void Fleet::apply(const UriLost& event, TimePoint now) {
     state.reason = event.reason;
 }
 
-void Fleet::apply(const GuestChanged& event) {
+void Fleet::apply(const GuestChanged& event, TimePoint now) {
     auto found = guests_.find(event.guest);
     // libvirt 11.3 tells no more than this of a start that it gave up at once.
     if (event.what == Lifecycle::shutting_down && !is_active(state(event.guest)))
@@ -118,8 +122,10 @@ void Fleet::apply(const GuestChanged& event) {
         guest.last = event.what;
     if (is_start(event.what))
         guest.info.managed_save = false;
-    if (event.what == Lifecycle::saved)
+    if (event.what == Lifecycle::saved) {
         guest.info.managed_save = true;
+        guest.saved_at = now;
+    }
     if (is_stop(event.what)) {
         guest.info.agent_connected = guest.info.saving = false;
         if (!guest.info.persistent)

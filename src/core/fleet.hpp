@@ -21,7 +21,8 @@ struct Guest {
     GuestInfo info;
     /// The newest start or stop that an event told of; empty = none since it was listed.
     std::optional<Lifecycle> last;
-    bool paused_by_us = false;  ///< for its save; it is to come back running
+    TimePoint saved_at = kNever;  ///< it was last seen to be saved; kNever = not since it was known
+    bool paused_by_us = false;    ///< for its save; it is to come back running
 };
 
 struct UriState {
@@ -42,7 +43,7 @@ public:
 
     void apply(const InventoryListed& event, TimePoint now);
     void apply(const UriLost& event, TimePoint now);
-    void apply(const GuestChanged& event);
+    void apply(const GuestChanged& event, TimePoint now);
     void apply(const AgentChanged& event);
     void observe(const GuestId& id, const GuestInfo& info);
     void paused_by_us(const GuestId& id);

@@ -131,7 +131,7 @@ void Machine::Impl::take_in(const Event& event, TimePoint now) {
     } else if (const auto* lost = std::get_if<UriLost>(&event)) {
         fleet_.apply(*lost, now);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
-        fleet_.apply(*changed);
+        fleet_.apply(*changed, now);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         fleet_.apply(*agent);
     } else if (const auto* returned = std::get_if<CallReturned>(&event)) {

@@ -122,6 +122,40 @@ TEST_F(Odd, a_guest_that_stopped_by_itself_is_a_success) {
     EXPECT_TRUE(host.last_run().clean);
 }
 
+/// A guest that somebody saved `before` the drain.
+struct SavedAhead : Odd {
+    GuestId save_by_hand(Duration before) {
+        const auto web = host.add("web", {});
+        host.booted_before();
+        host.start();
+        host.run_for(1s);
+        host.world.submit(Call{.id = 900, .guest = web, .kind = save});
+        host.run_for(2s + before);
+        EXPECT_EQ(host.driver().machine().resume_list().size(), 0U);
+        return web;
+    }
+};
+
+TEST_F(SavedAhead, as_the_host_went_down_it_comes_back) {
+    const auto web = save_by_hand(1s);
+    host.drain({RunKind::drain, Trigger::poweroff, 1min, {}});
+    ASSERT_TRUE(host.on_list(web));
+    EXPECT_TRUE(host.driver().machine().resume_list().front().expect_restore);
+    EXPECT_TRUE(host.last_run().clean);
+}
+
+TEST_F(SavedAhead, long_before_it_stays_down) {
+    const auto web = save_by_hand(20s);
+    host.drain({RunKind::drain, Trigger::poweroff, 1min, {}});
+    EXPECT_FALSE(host.on_list(web));
+}
+
+TEST_F(SavedAhead, before_a_drain_by_hand_it_stays_down) {
+    const auto web = save_by_hand(1s);
+    host.drain({RunKind::drain, Trigger::manual, 1min, {}});
+    EXPECT_FALSE(host.on_list(web));
+}
+
 TEST_F(Odd, somebodys_save_under_way_is_adopted_not_doubled) {
     GuestModel model;
     model.memory = Bytes{30ULL << 30};
