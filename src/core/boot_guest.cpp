@@ -217,6 +217,8 @@ void BootRun::now_ready(Context& ctx, BootTask& task, bool ready) {
         add(task.cold_cause);
     else if (!restored && task.had_image)
         add("its saved image was not used: it booted cold");
+    else if (!restored && task.expect_restore && task.was_up && !told)
+        add("it came up while guestd was away: from its saved image or cold, nobody saw");
     else if (!restored && task.expect_restore)
         add("it had been saved, but its image is gone: it booted cold");
     if (!ready && task.policy.on_ready_timeout == OnReadyTimeout::fail)

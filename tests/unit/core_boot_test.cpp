@@ -117,6 +117,21 @@ TEST_F(Boot, an_image_that_is_gone_is_told_of) {
     EXPECT_THAT(host.cause(web), HasSubstr("its image is gone"));
 }
 
+TEST_F(Boot, a_restore_that_ended_while_guestd_was_dead_is_not_called_a_cold_boot) {
+    const auto web = add_saved("web");
+    host.driver();
+    host.start();
+    const auto called = [&] { return !host.asked(web).empty(); };
+    ASSERT_TRUE(host.driver().run(called, host.now() + 1min));
+    host.driver().kill_guestd();
+    host.run_for(1min);
+    host.driver().start_guestd();
+    host.finish();
+    EXPECT_EQ(host.truth(web).restores, 1U);
+    EXPECT_EQ(host.truth(web).boots, 0U);
+    EXPECT_THAT(host.cause(web), HasSubstr("nobody saw"));
+}
+
 TEST_F(Boot, an_image_that_cannot_be_restored_is_never_cold_started) {
     const auto web = add_saved("web");
     host.world.model(web).image_breaks = true;
