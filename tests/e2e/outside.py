@@ -16,6 +16,13 @@ def qemus(host):
     return Counter(host.out(r"pgrep -a qemu-system | sed -nE 's/.* -name guest=([^, ]+).*/\1/p'").split())
 
 
+def pids(host):
+    """{guest: process id of its QEMU}: who was started again has another."""
+    return dict(line.split() for line in host.out(
+        "for pid in /run/libvirt/qemu/*.pid; do echo $(basename $pid .pid) $(<$pid); done"
+    ).splitlines())
+
+
 def resume_list(host):
     """The names on the resume list, read from the file itself."""
     return sorted(host.out(f"sqlite3 {STATE} 'SELECT name FROM resume'").splitlines())

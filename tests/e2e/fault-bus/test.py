@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What guestd tells others through fails: dbus-daemon is restarted, journald is stopped, journald
+hangs with its queue full; at last there is no bus at all when the host is switched off.
+
+No guest is touched, a drain under way goes on, guestd is there for guestctl again, and the host goes
+down with every guest asked.
+"""
+
+import outside
+from support import Fleet, configure, expect, outcomes
+
+KINDS = ("container",)
+MANAGERS = ("guestd",)
+
+CONFIG = """
+[boot]
+ready = "running"
+max_parallel = 0
+[shutdown]
+stop = ["shutdown 40s", "destroy"]
+resend = "0s"
+"""
+ANSWERS = "timeout 30 bash -c 'until guestctl --json list >/dev/null 2>&1; do sleep 0.1; done'"
+JOURNAL = "systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket " \
+          "systemd-journald-audit.socket"
+# Until nobody can write any more: what guestd says next finds a full queue.
+FILL = """systemctl kill --kill-whom=main -s STOP systemd-journald
+python3 - <<'END'
+import socket
+for path in ("/run/systemd/journal/socket", "/run/systemd/journal/dev-log"):
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sender.setblocking(False)
+    sender.connect(path)
+    try:
+        while True:
+            sender.send(b"MESSAGE=filler\\n")
+    except BlockingIOError:
+        print("full:", path)
+END"""
+
+
+def stopped(host, fleet, fault, what):
+    """A drain in which `fault` strikes once all have been asked; then they come back."""
+    before = fleet.traces()
+    host.exec("guestctl drain --yes", check=True)
+    fleet.wait_traces({name: trace + "A" for name, trace in before.items()})
+    host.exec(fault, check=True)
+    fleet.wait_traces({name: trace + "AD" for name, trace in before.items()})
+    host.exec(f"{ANSWERS}; guestctl wait", timeout=60)
+    expect(not outside.qemus(host), f"{what}: left: {outside.qemus(host)}")
+    expect(outcomes(host, "drain") == dict.fromkeys(fleet.names, "shut-down"), f"{what}")
+    host.exec("guestctl boot --wait", timeout=60, check=True)
+    fleet.wait_traces({name: trace + "ADU" for name, trace in before.items()})
+    expect(outside.qemus(host) == dict.fromkeys(fleet.names, 1), f"{what}: {outside.qemus(host)}")
+    print(f"{what}: drained and back")
+
+
+def run(context):
+    host = context.managed_host()
+    configure(host, CONFIG)
+    fleet = Fleet.of(host, 3, delay=1).define().start()
+
+    life, running = outside.main_pid(host), outside.pids(host)
+    host.exec(f"systemctl restart dbus; {ANSWERS}", check=True)
+    expect(outside.pids(host) == running, "a restart of the bus touched guests")
+    stopped(host, fleet, "systemctl restart dbus", "dbus-daemon restarted in mid-drain")
+
+    stopped(host, fleet, f"systemctl stop {JOURNAL}", "journald stopped")
+    host.exec(f"systemctl start {JOURNAL}", check=True)
+    said = host.exec(FILL, check=True).out
+    expect(said.count("full:") == 2, f"the queue could not be filled: {said}")
+    stopped(host, fleet, "true", "journald hangs, its queue full")
+    host.exec("systemctl kill --kill-whom=main -s CONT systemd-journald", check=True)
+    expect(outside.main_pid(host) == life, "guestd did not live through it in one life")
+
+    host.exec("systemctl stop dbus.socket dbus.service; systemctl mask --runtime dbus.socket", check=True)
+    before = fleet.traces()
+    host.poweroff()
+    expect(fleet.traces() == {name: trace + "AD" for name, trace in before.items()},
+           f"without a bus: {fleet.traces()}")
+    host.boot()
+    host.exec(f"{ANSWERS}; guestctl wait", timeout=60, check=True)
+    fleet.wait_traces({name: trace + "ADU" for name, trace in before.items()})
