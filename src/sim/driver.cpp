@@ -19,14 +19,14 @@ Driver::Driver(World& world, Store& store, std::shared_ptr<const PolicySource> p
 
 void Driver::start_guestd(bool safe_boot) {
     ++life_;
-    transcript_.push_back({now(), life_, "guestd starts"});
+    note(std::string{"guestd starts"});
     machine_.emplace(boot_id_, world_.uris(), policy_);
     world_.connect_client();
     carry_out(machine_->restore(store_.restored(boot_id_), safe_boot, now()));
 }
 
 void Driver::kill_guestd(std::optional<Duration> back) {
-    transcript_.push_back({now(), life_, "guestd is killed"});
+    note(std::string{"guestd is killed"});
     machine_.reset();
     store_.forget_queue();
     world_.client_died();
@@ -37,7 +37,7 @@ void Driver::kill_guestd(std::optional<Duration> back) {
 void Driver::reboot_host() {
     if (machine_)
         kill_guestd();
-    transcript_.push_back({now(), life_, "the host reboots"});
+    note(std::string{"the host reboots"});
     world_.power_cycle();
     boot_id_ = "boot-" + std::to_string(++boots_);
 }
@@ -68,7 +68,7 @@ void Driver::send_at(TimePoint when, Event event) {
 void Driver::feed(const Event& event) {
     if (!machine_)
         return;
-    transcript_.push_back({now(), life_, event});
+    note(event);
     carry_out(machine_->step(event, now()));
 }
 
@@ -76,7 +76,7 @@ void Driver::carry_out(const Outbox& out) {
     for (const auto& command : out) {
         if (dies_here())
             return;
-        transcript_.push_back({now(), life_, command});
+        note(command);
         watch(command);
         carry_out(command);
     }

@@ -53,10 +53,17 @@ public:
     /// The machine wanted to be called at one instant again and again: a bug.
     bool livelock() const { return livelock_; }
 
+    /// Off: nobody reads it, and for large fleets it would be most of the memory.
+    bool keep_transcript = true;
     /// Sees each command just before it is carried out.
     std::function<void(const Command&)> watch = [](const Command&) {};
 
 private:
+    template <class What>
+    void note(const What& what) {
+        if (keep_transcript)
+            transcript_.push_back({now(), life_, what});
+    }
     void feed(const Event& event);
     void carry_out(const Outbox& out);
     void carry_out(const Command& command);

@@ -7,8 +7,9 @@ namespace guestd::sim {
 namespace {
 
 std::string id(const GuestId& guest) {
+    const auto& raw = guest.uuid.raw();
     return "[" + std::to_string(static_cast<unsigned>(guest.uri)) + ":" +
-           std::to_string(guest.uuid.raw()[14] * 256 + guest.uuid.raw()[15]) + "]";
+           std::to_string((raw[13] * 256 + raw[14]) * 256 + raw[15]) + "]";
 }
 
 std::string word(Lifecycle what) {

@@ -11,6 +11,7 @@ namespace {
 Uuid uuid_of(UriId uri, std::size_t number) {
     Uuid::Raw raw{};
     raw[0] = static_cast<std::uint8_t>(static_cast<unsigned>(uri) + 1);
+    raw[13] = static_cast<std::uint8_t>((number + 1) >> 16);
     raw[14] = static_cast<std::uint8_t>((number + 1) >> 8);
     raw[15] = static_cast<std::uint8_t>(number + 1);
     return Uuid{raw};
