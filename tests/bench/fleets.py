@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guests of a benchmark, and whether what was measured really happened to all of them."""
+
+import shlex
+
+from bed import FLOOR, BenchError
+from hosts import Fleet
+
+
+class Guests:
+    """Some guests behind one or more URIs."""
+
+    def __init__(self, bed, count, uris):
+        self.bed, self.count, self.uris = bed, count, uris
+
+    @property
+    def quoted(self):
+        return [shlex.quote(uri) for uri in self.uris]
+
+    def running(self):
+        """How many run, by libvirt's word."""
+        return int(self.bed.host.out(f"""
+            for uri in {" ".join(self.quoted)}; do virsh -q -c "$uri" list --uuid; done |
+                grep -c - || true""", timeout=300))
+
+    def expect_running(self, count):
+        if (now := self.running()) != count:
+            raise BenchError(f"{now} guests run instead of {count}")
+
+    def check_down(self, way):
+        self.expect_running(0)
+
+    def before_up(self):
+        pass
+
+    def after_up(self, way):
+        self.expect_running(self.count)
+
+
+class QemuGuests(Guests):
+    """Real ones: 512 bytes that obey the power button (tests/guests)."""
+
+    def __init__(self, bed, count, **options):
+        super().__init__(bed, count, ["qemu:///system"])
+        self.fleet = Fleet.of(bed.host, count, **options).define()
+        self._traces = self.fleet.traces()
+        bed.host.exec(f"{FLOOR} start 4 5 qemu:///system", timeout=600, check=True)
+        self.after_up("shutdown")
+
+    def check_down(self, way):
+        super().check_down(way)
+        if way == "shutdown" and self.fleet.obeyed() != self.fleet.names:
+            raise BenchError(f"not all obeyed: {self.fleet.traces()}")
+        images = len(self.bed.host.out("virsh -q list --all --with-managed-save --name").split())
+        if images != (self.count if way == "save" else 0):
+            raise BenchError(f"{images} saved images of {self.count} guests")
+
+    def before_up(self):
+        self._traces = self.fleet.traces()
+
+    def after_up(self, way):
+        super().after_up(way)
+        if way == "shutdown":  # one that was saved is up, and never noticed
+            self.fleet.wait_up(self._traces, timeout=300)
+
+
+FOLDER = "/root/test-driver"
+DOMAIN = """<domain type='test'><name>{name}</name><memory unit='MiB'>16</memory>
+<os><type>hvm</type></os></domain>"""
+# A libvirtd of its own per URI, of an ordinary user: only so can there be many.
+PRIVATE = """
+mkdir -p {0}/libvirt && cd {0} && printf 'auth_unix_rw = "none"\\n' >libvirtd.conf
+printf 'stdio_handler = "file"\\n' >libvirt/qemu.conf; chown -R nobody {0}
+systemd-run --quiet --unit=libvirtd-{1} -p User=nobody -E HOME={0} -E XDG_RUNTIME_DIR={0} \\
+    -E XDG_CONFIG_HOME={0} -E XDG_CACHE_HOME={0} libvirtd -f {0}/libvirtd.conf -p {0}/pid
+"""
+
+
+class TestDriverGuests(Guests):
+    """libvirt's own, which stop at once and cost nothing: what is left is everybody's overhead.
+
+    They live in a libvirtd for as long as somebody is connected to it.
+    """
+
+    def __init__(self, bed, count, servers=1):
+        folders = [f"/run/bench/{number}" for number in range(servers)]
+        super().__init__(bed, count * servers,
+                         [f"test+unix:///default?socket={folder}/libvirt/libvirt-sock"
+                          for folder in folders])
+        bed.host.exec("mkdir -p /run/bench; " +
+                      "".join(PRIVATE.format(folder, number)
+                              for number, folder in enumerate(folders)), timeout=600, check=True)
+        sockets = " ".join(f"{folder}/libvirt/libvirt-sock" for folder in folders)
+        bed.host.exec(f"timeout 300 bash -c 'for socket in {sockets}; do "
+                      "until [ -S $socket ]; do sleep 0.1; done; done'", timeout=310, check=True)
+        self._keep()
+        self._define(count)
+        self.start()
+
+    def _keep(self):
+        self.bed.host.exec("systemd-run --quiet --unit=keeper -p StandardOutput=file:/run/keeper "
+                           f"{FLOOR} keep {' '.join(self.quoted)}; timeout 60 bash -c "
+                           "'until grep -q keeping /run/keeper; do sleep 0.1; done'", check=True,
+                           timeout=70)
+
+    def _define(self, count):
+        files = {f"{FOLDER}/{number}.xml": DOMAIN.format(name=f"vm{number}")
+                 for number in range(count)}
+        files[f"{FOLDER}/commands"] = "undefine test\n" + "".join(f"define {path}\n"
+                                                                 for path in files)
+        self.bed.host.put_files(files)
+        # The driver's own guest, called "test", goes.
+        self.bed.host.exec(f"""for uri in {" ".join(self.quoted)}; do
+            virsh -q -c "$uri" destroy test; virsh -q -c "$uri" <{FOLDER}/commands
+        done >/dev/null""", timeout=900, check=True)
+
+    def start(self):
+        self.bed.host.exec(f"{FLOOR} start 1 5 {' '.join(self.quoted)}", timeout=600, check=True)
+        self.expect_running(self.count)
