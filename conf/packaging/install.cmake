@@ -9,7 +9,11 @@ install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
 
-# What stops after guestd is ordered like it.
+# What stops after guestd is ordered and locked up like it.
+set(sandbox "No|Protect|Private|Restrict|Read|Capability|System|Device|Keyring|Lock|Memory")
+file(STRINGS systemd/guestd.service sandbox REGEX "^(${sandbox})[A-Za-z]*=")
+list(FILTER sandbox EXCLUDE REGEX "^Restart")
+list(JOIN sandbox "\n" GUESTD_SANDBOX)
 file(STRINGS systemd/guestd.service order REGEX "^(After|Requires|Wants)=")
 list(FILTER order EXCLUDE REGEX "guestd-finish")
 list(JOIN order "\n" GUESTD_ORDER)
