@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a round does to the world, and what must hold after it.
+
+A guest that the round itself has touched from outside during a run may end either way; for all
+others the rules are sharp: a drain stops each running guest and remembers it; a boot run brings
+back what is remembered or flagged, each started once, and nobody else; a cancelled drain brings
+back what it stopped. At the end of every round guestd's picture is libvirt's.
+"""
+
+import uuid
+
+from observer import defined, figures, flagged, running
+
+KINDS = ("db", "app", "save", "kill", "web")
+XML = ("<domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>"
+       "<os><type>hvm</type></os></domain>")
+
+
+def expect_same(what, seen, wanted):
+    if seen != wanted:
+        raise AssertionError(f"{what}: too much {sorted(seen - wanted)[:8]}, "
+                             f"missing {sorted(wanted - seen)[:8]}")
+
+
+class Rounds:
+    def __init__(self, world, observer, chance, guests):
+        self.world, self.observer, self.chance = world, observer, chance
+        self.operations = 0
+        self.names = [f"{KINDS[n % len(KINDS)]}-{n}" for n in range(guests)]
+        self.files = {}
+        for name in self.names:
+            file = world.folder / f"{name}.xml"
+            file.write_text(XML.format(name=name, uuid=uuid.uuid5(uuid.NAMESPACE_DNS, name)))
+            self.files[name] = file
+        self.populate()
+
+    # The world, from outside.
+
+    def virsh(self, commands):
+        self.operations += len(commands)
+        self.world.virsh(*commands)
+
+    def populate(self):
+        commands = [f"define {self.files[name]}" for name in self.names]
+        for name in self.chance.sample(self.names, len(self.names) // 2):
+            commands += [f"autostart {name}", f"define {self.files[name]}"]
+        for name in self.chance.sample(self.names, len(self.names) * 2 // 3):
+            commands.append(f"start {name}")
+        self.virsh(commands)
+        self.settle()
+
+    def churn(self, most):
+        """Random changes to some guests; who they were."""
+        touched = self.chance.sample(self.names, self.chance.randint(1, most))
+        commands = []
+        for name in touched:
+            commands += self.chance.choice([
+                [f"start {name}"], [f"destroy {name}"], [f"shutdown {name}"],
+                [f"destroy {name}", f"managedsave-remove {name}", f"undefine {name}"],
+                [f"define {self.files[name]}"], [f"define {self.files[name]}", f"start {name}"],
+                # libvirt tells nobody of a flag by itself, but of a definition.
+                [f"autostart {name}", f"define {self.files[name]}"],
+                [f"autostart --disable {name}", f"define {self.files[name]}"],
+                [f"suspend {name}"], [f"resume {name}"], [f"destroy {name}", f"start {name}"]])
+        self.virsh(commands)
+        return set(touched)
+
+    # guestd's picture.
+
+    def told(self):
+        """Names of the defined, the active and the flagged guests."""
+        guests = [guest for guest in self.world.ctl("list")
+                  if guest["state"] != "absent" and guest["name"] != "sentinel"]
+        return ({guest["name"] for guest in guests},
+                {guest["name"] for guest in guests if guest["state"] not in ("shut off", "crashed")},
+                {guest["name"] for guest in guests if guest.get("autostart")})
+
+    def listed(self):
+        return {entry["name"] for entry in self.world.ctl("resume-list")}
+
+    def settle(self):
+        """Until guestd's picture is libvirt's."""
+        def truth():
+            return defined(self.world), running(self.world), flagged(self.world)
+        self.world.eventually(lambda: self.told() == truth(), lambda: "guestd's picture is " + str(
+            [(told - true, true - told) for told, true in zip(self.told(), truth())]) +
+            " (too much, missing: defined, active, flagged) away from libvirt's")
+
+    def begin(self, *command):
+        """A run that is not waited for."""
+        self.operations += 1
+        self.world.ctl(*command)
+
+    def finish(self):
+        """Until no run is active."""
+        self.world.eventually(lambda: not self.world.ctl("status").get("active_run"),
+                              "the end of the run")
+        self.observer.sync()
+
+    # Rounds.
+
+    def check_drain(self, before, listed_before, touched=frozenset()):
+        expect_same("running after a drain", running(self.world) - touched, set())
+        expect_same("the list after a drain", self.listed() - touched,
+                    (before | listed_before) - touched)
+
+    def check_boot(self, before, wanted, kept, touched=frozenset()):
+        started = self.observer.started()
+        expect_same("running after a boot run", running(self.world) - touched,
+                    (before | wanted) - touched)
+        expect_same("started by a boot run", set(started) - touched, (wanted - before) - touched)
+        twice = {name for name, count in started.items() if count > 1} - touched
+        expect_same("started twice", twice, set())
+        expect_same("the list after a boot run", self.listed() - touched, kept - touched)
+
+    def drain(self, storm=False):
+        before, listed = running(self.world), self.listed()
+        self.begin("drain", "--yes", "--trigger", "maintenance")
+        touched = self.churn(20) if storm else set()
+        self.finish()
+        self.check_drain(before, listed, touched)
+
+    def boot(self, storm=False):
+        before, there, listed = running(self.world), defined(self.world), self.listed()
+        wanted = (listed & there) | flagged(self.world)
+        self.observer.reset()
+        self.begin("boot")
+        touched = self.churn(20) if storm else set()
+        self.finish()
+        # Who is undefined meanwhile stays on the list: he may be defined again.
+        self.check_boot(before, wanted, listed - there, touched)
+
+    def cancelled_drain(self):
+        before = running(self.world)
+        self.begin("drain", "--yes", "--trigger", "maintenance")
+        # It may be over by now: then there is nothing to cancel, and a boot run brings them back.
+        self.operations += 1
+        if not self.world.ctl("cancel", may_fail=True):
+            self.finish()
+            self.begin("boot")
+        self.finish()
+        expect_same("lost by a cancelled drain", before - running(self.world), set())
+
+    def some_guests(self):
+        """A run over a glob, and back."""
+        kind = self.chance.choice(KINDS) + "-*"
+        before = running(self.world)
+        for verb in (["drain", kind, "--yes"], ["boot", kind]):
+            self.begin(*verb)
+            self.finish()
+        expect_same("lost by a drain of some", before - running(self.world), set())
+
+    def restart(self):
+        """libvirtd killed at rest or in a run: its guests are gone with it."""
+        run = self.chance.choice([None, ["boot"], ["drain", "--yes"]])
+        if run:
+            self.begin(*run)
+        self.operations += 1
+        self.world.restart_libvirtd()
+        self.observer.listen()
+        self.virsh([f"define {self.files[name]}" for name in self.names])
+        self.finish()
+        self.populate()
+
+    def round(self):
+        """One of them by chance; its name."""
+        kinds = {"drain and boot": (40, self.drain_and_boot), "churn": (25, lambda: self.churn(50)),
+                 "storm": (15, lambda: self.drain_and_boot(True)),
+                 "cancelled drain": (10, self.cancelled_drain), "glob": (7, self.some_guests),
+                 "libvirtd killed": (3, self.restart)}
+        name = self.chance.choices(list(kinds), [weight for weight, _ in kinds.values()])[0]
+        kinds[name][1]()
+        self.settle()
+        return name
+
+    def drain_and_boot(self, storm=False):
+        self.drain(storm)
+        self.settle()
+        self.boot(storm)
+
+    def measure(self):
+        return figures(self.world.guestd.pid)
