@@ -37,6 +37,15 @@ Origin origin_of(const Layer& layer, const Assignment& assignment) {
     return origin;
 }
 
+std::string origin_text(const Origin& origin) {
+    std::string text = origin.file.empty() ? origin.layer : origin.file;
+    if (origin.line > 0)
+        text += ":" + std::to_string(origin.line);
+    if (!origin.file.empty() && !origin.layer.empty())
+        text += " " + origin.layer;
+    return text;
+}
+
 void apply(const Layer& layer, std::optional<Trigger> trigger, const Targets& targets) {
     for (const auto& assignment : layer.assignments)
         if (assignment.trigger == trigger)

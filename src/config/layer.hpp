@@ -59,6 +59,9 @@ bool matches_guest(const Matcher& matcher, const GuestFacts& facts,
 
 Origin origin_of(const Layer& layer, const Assignment& assignment);
 
+/// "FILE:LINE [shutdown]", "built-in", "metadata": as people are shown it. Raw.
+std::string origin_text(const Origin& origin);
+
 /// A layer's assignments for one trigger, or those for all of them.
 void apply(const Layer& layer, std::optional<Trigger> trigger, const Targets& targets);
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "daemon/user_session.hpp"
+#include "config/user_sources.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -21,7 +21,7 @@ std::vector<std::string> render(const config::Problems& problems) {
 config::Sources sources_of(const Options& options) {
     config::Sources sources;
     if (options.user)
-        sources = user_sources(options.config_files.empty() ? options.config_dir : "");
+        sources = config::user_sources(options.config_files.empty() ? options.config_dir : "");
     else if (options.config_files.empty())
         sources = config::default_sources();
     for (const auto& file : options.config_files)

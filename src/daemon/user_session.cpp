@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "config/user_sources.hpp"
 #include "daemon/marks.hpp"
 #include "daemon/settings.hpp"
 
@@ -15,27 +16,6 @@ namespace guestd::daemon {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// systemd gives all services of a user together two minutes to stop (user@.service), which nobody
-/// can extend: 90 s leave some for whatever stops before and after.
-constexpr const char* kUserDefaults = R"([daemon]
-uris = ["qemu:///session"]
-
-[shutdown]
-stop = ["save 1min", "shutdown 20s", "destroy"]
-deadline = "90s"
-)";
-
-/// As the XDG rules have it: a path that is not absolute is as good as none.
-std::string folder_of(const char* variable, const char* below_home) {
-    const char* const given = std::getenv(variable);
-    if (given != nullptr && *given == '/')
-        return std::string{given} + "/guestd";
-    const char* const home = std::getenv("HOME");
-    if (below_home == nullptr || home == nullptr || *home != '/')
-        return {};
-    return std::string{home} + below_home + "/guestd";
-}
 
 Result<void> make_folder(const std::string& path) {
     std::error_code error;
@@ -82,20 +62,9 @@ void hold_session_autostart(const std::string& runtime_dir) {
 }  // namespace
 
 UserFolders user_folders() {
-    return {.config = folder_of("XDG_CONFIG_HOME", "/.config"),
-            .state = folder_of("XDG_STATE_HOME", "/.local/state"),
-            .runtime = folder_of("XDG_RUNTIME_DIR", nullptr)};
-}
-
-config::Sources user_sources(const std::string& config_folder) {
-    auto sources = config::text_source(kUserDefaults, "built-in (--user)");
-    if (config_folder.empty())
-        return sources;
-    auto files = config::folder_sources(config_folder);
-    for (auto& file : files.list)
-        sources.list.push_back(std::move(file));
-    sources.problems = std::move(files.problems);
-    return sources;
+    return {.config = config::user_config_folder(),
+            .state = config::xdg_folder("XDG_STATE_HOME", "/.local/state"),
+            .runtime = config::xdg_folder("XDG_RUNTIME_DIR", nullptr)};
 }
 
 Result<void> begin_user_session(const Options& options) {

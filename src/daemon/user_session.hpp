@@ -10,7 +10,6 @@
 
 #include <string>
 
-#include "config/sources.hpp"
 #include "daemon/options.hpp"
 #include "guestd/error.hpp"
 
@@ -23,10 +22,6 @@ struct UserFolders {
     std::string runtime;
 };
 UserFolders user_folders();
-
-/// Weakest first: what is different for a user from the built-in defaults, then guestd.toml and
-/// guestd.toml.d/*.toml of this folder, if there is one ("" = none).
-config::Sources user_sources(const std::string& config_folder);
 
 /// Before anything else: makes the folders and, in a new session, notes that it is one and keeps
 /// libvirt from starting its autostart guests itself. Blocks on the disk.
