@@ -80,29 +80,49 @@ std::vector<std::size_t> Table::fit(std::size_t width) const {
     return widths;
 }
 
+std::string Table::line(const std::vector<Cell>& cells, const std::vector<std::size_t>& widths,
+                        bool colour) const {
+    std::string out;
+    std::string blanks;
+    for (std::size_t at = 0; at < columns_.size(); ++at) {
+        if (widths[at] == 0)
+            continue;
+        const auto& [text, style] = cells[at];
+        const std::string fill(widths[at] - display_width(text), ' ');
+        out += blanks + (columns_[at].right ? fill : "");
+        out += text.empty() ? "" : paint(style, text, colour);
+        blanks = (columns_[at].right ? "" : fill) + std::string(kGap, ' ');
+    }
+    out.erase(out.find_last_not_of(' ') + 1);
+    return out + '\n';
+}
+
 std::string Table::str(const Layout& layout) const {
+    if (rows_.empty())
+        return {};
     const std::vector<std::size_t> widths = fit(layout.width);
     std::string out;
-    const auto line = [&](const auto& text_of, const auto& style_of) {
-        std::string blanks;
+    if (layout.header) {
+        std::vector<Cell> titles;
+        for (std::size_t at = 0; at < columns_.size(); ++at)
+            titles.push_back({ellipsize(columns_[at].title, widths[at]), Style::bold});
+        out += line(titles, widths, layout.colour);
+    }
+    for (const auto& row : rows_) {
+        std::vector<std::vector<std::string>> parts;
+        std::size_t lines = 1;
         for (std::size_t at = 0; at < columns_.size(); ++at) {
-            if (widths[at] == 0)
-                continue;
-            const std::string text = ellipsize(text_of(at), widths[at]);
-            const std::string fill(widths[at] - display_width(text), ' ');
-            out += blanks + (columns_[at].right ? fill : "");
-            out += paint(style_of(at), text, layout.colour);
-            blanks = (columns_[at].right ? "" : fill) + std::string(kGap, ' ');
+            parts.push_back(wrap(row[at].text, widths[at]));
+            lines = std::max(lines, parts.back().size());
         }
-        out.erase(out.find_last_not_of(' ') + 1);
-        out += '\n';
-    };
-    if (layout.header)
-        line([&](std::size_t at) { return columns_[at].title; },
-             [](std::size_t) { return Style::bold; });
-    for (const auto& row : rows_)
-        line([&](std::size_t at) { return row[at].text; },
-             [&](std::size_t at) { return row[at].style; });
+        for (std::size_t number = 0; number < lines; ++number) {
+            std::vector<Cell> cells;
+            for (std::size_t at = 0; at < columns_.size(); ++at)
+                cells.push_back(
+                    {number < parts[at].size() ? parts[at][number] : "", row[at].style});
+            out += line(cells, widths, layout.colour);
+        }
+    }
     return out;
 }
 

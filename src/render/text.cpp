@@ -61,6 +61,19 @@ std::string_view entity_of(char c) {
     }
 }
 
+/// How many bytes of the text fit into so many columns.
+std::size_t length_within(std::string_view text, std::size_t width) {
+    std::size_t length = 0;
+    for (std::size_t used = 0; length < text.size();) {
+        const Utf8Char next = decode_utf8(text.substr(length));
+        used += width_of(next.code);
+        if (used > width)
+            break;
+        length += next.length;
+    }
+    return length;
+}
+
 }  // namespace
 
 std::string escape_terminal(std::string_view text) {
@@ -107,18 +120,25 @@ std::string ellipsize(std::string_view text, std::size_t width) {
         return std::string{text};
     if (width == 0)
         return {};
-    std::string out;
-    std::size_t used = 0;
-    while (!text.empty()) {
-        const Utf8Char next = decode_utf8(text);
-        const std::size_t more = width_of(next.code);
-        if (used + more > width - 1)
-            break;
-        used += more;
-        out += text.substr(0, next.length);
-        text.remove_prefix(next.length);
+    return std::string{text.substr(0, length_within(text, width - 1))} + "…";
+}
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+    std::vector<std::string> lines;
+    while (width > 0 && display_width(text) > width) {
+        const std::size_t fits = std::max(length_within(text, width), decode_utf8(text).length);
+        // A blank right behind what fits will do: it is not shown.
+        std::size_t end = text.rfind(' ', fits);
+        if (end == std::string_view::npos || end == 0)
+            end = text.rfind('/', fits - 1) + 1;  // none: npos + 1, which is 0
+        if (end == 0)
+            end = fits;
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(end);
+        text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     }
-    return out + "…";
+    lines.emplace_back(text);
+    return lines;
 }
 
 std::string pad(std::string_view text, std::size_t width, bool to_the_right) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace guestd::render {
 
@@ -25,6 +26,10 @@ std::size_t display_width(std::string_view text);
 
 /// Escaped text in at most `width` columns, cut at the end and marked with "…".
 std::string ellipsize(std::string_view text, std::size_t width);
+
+/// Escaped text in lines of at most `width` columns, broken at blanks, else after a slash, else
+/// anywhere. One line at least; a width of 0 is no limit.
+std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 /// Escaped text followed (or preceded) by blanks up to `width` columns.
 std::string pad(std::string_view text, std::size_t width, bool to_the_right = false);

@@ -47,7 +47,7 @@ struct Kind {
 };
 // Told apart in grey print and by the colour-blind: lightness differs, not only hue.
 constexpr std::array kKinds = {
-    Kind{"waiting", "waiting", "#e3e6ea", "#5b6470"},
+    Kind{"waiting", "waiting", "#ccd2d9", "#5b6470"},
     Kind{"starting", "starting", "#2f6fb7", "#ffffff"},
     Kind{"settling", "until ready", "#a9cdf0", "#1c3f66"},
     Kind{"resume", "resuming", "#5d93cf", "#ffffff"},
@@ -210,6 +210,12 @@ void Drawing::legend() {
     for (const auto& kind : kKinds)
         entry(kind);
     entry(kOtherKind);
+    if (std::ranges::any_of(timeline_.rows, &TimelineRow::critical)) {
+        put("<rect x=\"{:.1f}\" y=\"{}\" width=\"3\" height=\"12\" fill=\"#20242a\"/>\n", x + 6,
+            kHeadHeight + 4);
+        put("<text x=\"{:.1f}\" y=\"{}\" class=\"small\">longest chain</text>\n", x + 15,
+            kHeadHeight + 14);
+    }
 }
 
 void Drawing::axis() {

@@ -36,13 +36,33 @@ TEST(TableText, AlignsColumnsAndLeavesOutEmptyOnes) {
 
 TEST(TableText, ShrinksBeforeItDropsAndNeverExceedsTheWidth) {
     const auto shrunk = lines_of(guests().str({.width = 40}));
-    EXPECT_EQ(shrunk[2], "a-rather-long-…  1min 3s  lxc:///system");
+    EXPECT_EQ(shrunk[2], "a-rather-long-n  1min 3s  lxc:///system");
+    EXPECT_EQ(shrunk[3], "ame");
     const auto dropped = lines_of(guests().str({.width = 26}));
     EXPECT_EQ(dropped[0], "GUEST                  FOR");
-    EXPECT_EQ(dropped[2], "a-rather-long-na…  1min 3s");
+    EXPECT_EQ(dropped[2], "a-rather-long-nam  1min 3s");
+    EXPECT_EQ(dropped[3], "e");
     for (std::size_t width = 15; width < 60; ++width)
         for (const auto& line : lines_of(guests().str({.width = width})))
             EXPECT_LE(display_width(line), width) << line;
+}
+
+TEST(TableText, GoesOnBelowBetweenWordsAndCutsNothing) {
+    Table table{{{.title = "KEY"}, {.title = "VALUE", .shrink = 8}, {.title = "N", .right = true}}};
+    table.add({{"stop"}, {"shutdown 5min, save 5min, destroy", Style::dim}, {"7"}});
+    table.add({{"x"}, {"y"}, {"12"}});
+    EXPECT_EQ(table.str({.width = 26}),
+              "KEY   VALUE              N\n"
+              "stop  shutdown 5min,     7\n"
+              "      save 5min,\n"
+              "      destroy\n"
+              "x     y                 12\n");
+    EXPECT_EQ(lines_of(table.str({.width = 26, .colour = true}))[2],
+              "      \x1b[2msave 5min,\x1b[0m");
+}
+
+TEST(TableText, IsNothingWithoutRows) {
+    EXPECT_EQ(Table({{.title = "GUEST"}}).str({}), "");
 }
 
 TEST(TableText, EscapesItsCells) {

@@ -67,6 +67,19 @@ TEST(Ellipsize, KeepsWhatFitsAndMarksWhatDoesNot) {
     EXPECT_LE(display_width(ellipsize("日本語", 4)), 4U);
 }
 
+TEST(Wrap, BreaksAtBlanksElseAfterSlashesElseAnywhere) {
+    using Lines = std::vector<std::string>;
+    EXPECT_EQ(wrap("", 5), (Lines{""}));
+    EXPECT_EQ(wrap("one two", 7), (Lines{"one two"}));
+    EXPECT_EQ(wrap("one two", 6), (Lines{"one", "two"}));
+    EXPECT_EQ(wrap("one two", 3), (Lines{"one", "two"}));
+    EXPECT_EQ(wrap("/etc/guestd/x.toml", 13), (Lines{"/etc/guestd/", "x.toml"}));
+    EXPECT_EQ(wrap("abcdef", 4), (Lines{"abcd", "ef"}));
+    EXPECT_EQ(wrap("日本語", 4), (Lines{"日本", "語"}));
+    EXPECT_EQ(wrap("日本", 1), (Lines{"日", "本"}));  // too narrow: whole characters all the same
+    EXPECT_EQ(wrap("one two", 0), (Lines{"one two"}));
+}
+
 TEST(Pad, FillsToColumns) {
     EXPECT_EQ(pad("日", 4), "日  ");
     EXPECT_EQ(pad("7", 3, true), "  7");
