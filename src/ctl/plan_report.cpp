@@ -36,11 +36,15 @@ std::string word(const Stretch& stretch) {
     return stretch.what == "settling" ? "until ready" : stretch.what;
 }
 
+/// What would be rounded to nothing is no step worth a word.
+constexpr Duration kLeastTold = 50ms;
+
 /// "starting 1s, until ready 20s"; waiting is not part of the way, it is before its begin.
 std::string steps(const Way& way) {
     std::string text;
     for (const auto& stretch : way.stretches)
-        if (stretch.what != "waiting" || stretch.begin > way.begin())
+        if (stretch.end - stretch.begin >= kLeastTold &&
+            (stretch.what != "waiting" || stretch.begin > way.begin()))
             text += fmt::format("{}{} {}", text.empty() ? "" : ", ", word(stretch),
                                 rounded(stretch.end - stretch.begin));
     return text;
@@ -89,9 +93,10 @@ std::string table(const Planned& planned, const Terminal& out) {
                    {steps(way)},
                    {rounded(way.end())},
                    {outcome, way.late ? Style::bad : render::style_of_outcome(outcome)},
-                   {bad == worst.end() ? ""
-                                       : fmt::format("{}, {}", rounded(bad->second->end()),
-                                                     to_string(bad->second->outcome))},
+                   {bad == worst.end()
+                        ? ""
+                        : fmt::format("{}, {}", rounded(std::max(bad->second->end(), way.end())),
+                                      to_string(bad->second->outcome))},
                    {uris.size() > 1 ? guest.uri : "", Style::dim}});
     }
     return table.empty() ? "" : "\n" + table.str(out.layout());

@@ -71,9 +71,13 @@ private:
     /// Names of the guests of the run for which `wrong` holds.
     template <class Wrong>
     std::vector<std::string> guests_that(Wrong wrong) const {
+        return ways_that([&](const Way& way) { return wrong(way.guest); });
+    }
+    template <class Wrong>
+    std::vector<std::string> ways_that(Wrong wrong) const {
         std::vector<std::string> names;
         for (const auto& way : expected_.ways)
-            if (wrong(way.guest))
+            if (wrong(way))
                 names.push_back(name(way.guest));
         return names;
     }
@@ -206,12 +210,15 @@ void Linter::assumptions() {
     };
     const auto& guests = fleet_.guests;
     if (request_.kind == RunKind::drain)
-        note("shutdown-time-assumed",
-             guests_that([&](std::size_t i) { return !guests[i].pace.shutdown; }),
+        note("shutdown-time-assumed", ways_that([&](const Way& way) {
+                 return way.has("shutdown") && !guests[way.guest].pace.shutdown;
+             }),
              "a shutdown in " + config::format_span(kUsualShutdown));
     else
-        note("ready-time-assumed",
-             guests_that([&](std::size_t i) { return !guests[i].pace.ready; }),
+        note("ready-time-assumed", ways_that([&](const Way& way) {
+                 return way.outcome == Outcome::started && !guests[way.guest].pace.ready &&
+                        !are_certain(policies_.boot[way.guest].start.ready);
+             }),
              "ready in " + config::format_span(kUsualReady));
     note("memory-assumed", guests_that([&](std::size_t i) { return guests[i].memory.count == 0; }),
          fmt::format("{} GiB of memory", kUsualMemory.count >> 30));

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "guestd/policy.hpp"
@@ -42,6 +43,8 @@ struct Way {
     std::string late_because;
     bool critical = false;  ///< lies on the chain that makes the run as long as it is
 
+    /// Whether a stretch of this kind is part of it.
+    bool has(std::string_view what) const;
     /// Of its first stretch that is not spent waiting; its end when there is none.
     Duration begin() const;
     Duration end() const;

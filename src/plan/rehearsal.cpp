@@ -18,13 +18,6 @@ constexpr Duration kLongest = std::chrono::hours{24 * 7};
 /// A readiness probe that never succeeds.
 constexpr Duration kNeverReady = std::chrono::hours{24 * 365};
 
-/// Whether these probes say "ready" without the guest's help, so that they are as quick at worst.
-bool are_certain(const std::vector<Probe>& probes) {
-    return std::ranges::all_of(probes, [](const Probe& probe) {
-        return probe.kind == ProbeKind::running || probe.kind == ProbeKind::delay;
-    });
-}
-
 Duration longest_delay(const std::vector<Probe>& probes) {
     Duration longest{};
     for (const auto& probe : probes)
@@ -249,6 +242,16 @@ void judge(Way& way, const Policies& policies, RunKind kind) {
 }
 
 }  // namespace
+
+bool are_certain(const std::vector<Probe>& probes) {
+    return std::ranges::all_of(probes, [](const Probe& probe) {
+        return probe.kind == ProbeKind::running || probe.kind == ProbeKind::delay;
+    });
+}
+
+bool Way::has(std::string_view what) const {
+    return std::ranges::find(stretches, what, &Stretch::what) != stretches.end();
+}
 
 Duration Way::begin() const {
     for (const auto& stretch : stretches)

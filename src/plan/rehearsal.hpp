@@ -21,6 +21,10 @@ inline constexpr Bytes kUsualMemory{2ULL << 30};
 /// A SATA SSD that others use as well.
 inline constexpr Bytes kUsualRate{250ULL << 20};
 
+/// Whether these probes say "ready" without the guest's help: then nothing need be assumed, and the
+/// worst is as quick.
+bool are_certain(const std::vector<Probe>& probes);
+
 /// Without the critical chain, which needs the order as well.
 Scenario rehearse(const Fleet& fleet, const Policies& policies, const Request& request,
                   Temper temper);

@@ -199,12 +199,38 @@ TEST_F(PlanTest, BootsWhatTheDrainTookDown) {
 }
 
 TEST_F(PlanTest, RestoresWhatWasSaved) {
-    add("a");
+    add("a").pace.ready.reset();
     fleet.rates["qemu:///system"] = {1ULL << 30};
     policy->guests.stop.stop = {step(StepKind::save, 5min), step(StepKind::destroy, 20s)};
     boot();
     EXPECT_EQ(way(plan->expected, "a").outcome, Outcome::restored);
-    EXPECT_EQ(seconds(plan->expected.length), 3);  // a second to read 1 GiB, two for its agent
+    EXPECT_EQ(seconds(plan->expected.length), 3);       // a second to read 1 GiB, two for its agent
+    EXPECT_EQ(finding("ready-time-assumed"), nullptr);  // that is not how it gets ready
+}
+
+TEST_F(PlanTest, PromisesNoShortBadDay) {
+    add("a");
+    fleet.rates["qemu:///system"] = {64ULL << 20};
+    policy->guests.stop.stop = {step(StepKind::save, 20s), step(StepKind::destroy, 20s)};
+    policy->guests.start.ready = {{.kind = ProbeKind::running}};
+    boot();
+    EXPECT_EQ(way(plan->expected, "a").outcome, Outcome::restored);
+    // The save takes too long, so that there is nothing to restore: that start is quick.
+    EXPECT_EQ(way(plan->worst, "a").outcome, Outcome::started);
+    EXPECT_LT(way(plan->worst, "a").end(), way(plan->expected, "a").end());
+    EXPECT_EQ(plan->worst.length, plan->expected.length);
+}
+
+TEST_F(PlanTest, AssumesNothingOfThoseWhoAreNotAsked) {
+    add("asked").pace = {};
+    add("paused").pace = {};
+    fleet.guests.back().state = GuestState::paused;
+    drain();
+    ASSERT_NE(finding("shutdown-time-assumed"), nullptr);
+    EXPECT_THAT(finding("shutdown-time-assumed")->guests, ElementsAre("asked"));
+    policy->guests.start.ready = {{.kind = ProbeKind::running}};
+    boot();
+    EXPECT_EQ(finding("ready-time-assumed"), nullptr);
 }
 
 TEST_F(PlanTest, WaitsAsLongAsTheProbesSay) {
