@@ -141,8 +141,17 @@ void conclude_finished(Context& ctx, RunRecord& run, const std::map<Outcome, uns
 
 std::string seconds(Duration time) {
     using namespace std::chrono;
+    const auto whole = duration_cast<std::chrono::seconds>(time).count();
+    const auto two = [](std::int64_t amount, const char* unit, const char* rest) {
+        auto text = std::to_string(amount / 60) + unit;
+        return amount % 60 == 0 ? text : text + " " + std::to_string(amount % 60) + rest;
+    };
+    if (time >= 1h)
+        return two(whole / 60, "h", "min");
+    if (time >= 1min)
+        return two(whole, "min", "s");
     if (time >= 10s)
-        return std::to_string(duration_cast<std::chrono::seconds>(time).count()) + "s";
+        return std::to_string(whole) + "s";
     const auto tenths = duration_cast<milliseconds>(time).count() / 100;
     const auto rest = tenths % 10;
     return std::to_string(tenths / 10) + (rest == 0 ? "" : "." + std::to_string(rest)) + "s";

@@ -36,7 +36,7 @@ std::string describe(const Probe& probe) {
         case ProbeKind::exec:
             return "exec:" + probe.target;
         case ProbeKind::delay:
-            return "delay";
+            return "delay:" + seconds(probe.span);
     }
     return "";
 }
