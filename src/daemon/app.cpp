@@ -221,6 +221,8 @@ void App::carry_out(Command& command) {
                     stamp(what);
                 if constexpr (std::is_same_v<T, StoreRunEnd>)
                     end_of_run_ = what.id;
+                if constexpr (requires(LastRun & last) { last.heard(what); })
+                    facade_->last_run().heard(what);
                 store_->write(what);
             }
         },

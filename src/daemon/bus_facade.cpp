@@ -230,14 +230,9 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
             return fail(ErrorCode::invalid, "there is no guest '" + guest + "'");
     }
     std::vector<bus::SettingView> views;
-    for (auto& setting : settings) {
-        auto origin = setting.origin.file.empty() ? setting.origin.layer : setting.origin.file;
-        if (setting.origin.line > 0)
-            origin += ":" + std::to_string(setting.origin.line);
-        if (!setting.origin.file.empty() && !setting.origin.layer.empty())
-            origin += " " + setting.origin.layer;
-        views.push_back({std::move(setting.key), std::move(setting.value), std::move(origin)});
-    }
+    for (auto& setting : settings)
+        views.push_back({std::move(setting.key), std::move(setting.value),
+                         config::origin_text(setting.origin)});
     for (const auto& problem : ignored)
         views.push_back({"(ignored)", config::render_problem(problem), "metadata"});
     return views;

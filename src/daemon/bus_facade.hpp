@@ -49,6 +49,9 @@ public:
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
 
+    /// To be told what goes to the store.
+    LastRun& last_run() { return last_run_; }
+
 private:
     App& app_;
     TimePoint started_;  ///< since when a URI answers, or does not, that has never changed

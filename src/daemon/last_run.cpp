@@ -13,6 +13,12 @@ constexpr Duration kAskAgain = std::chrono::seconds{1};
 /// The newest may be active, and one parked behind it.
 constexpr unsigned kRunsAsked = 4;
 
+void count(bus::RunView& view, Outcome outcome) {
+    ++view.guests;
+    view.done += outcome != Outcome::pending;
+    view.unclean += outcome != Outcome::pending && !is_clean(outcome);
+}
+
 std::optional<bus::RunView> newest_ended(Result<store::History*> history) {
     if (!history)
         return std::nullopt;
@@ -30,17 +36,41 @@ std::optional<bus::RunView> newest_ended(Result<store::History*> history) {
 }  // namespace
 
 bus::RunView view_of(RunRecord record, const std::vector<RunGuestRecord>& guests) {
-    bus::RunView view{.record = std::move(record), .guests = static_cast<unsigned>(guests.size())};
-    for (const auto& guest : guests) {
-        view.done += guest.outcome != Outcome::pending;
-        view.unclean += guest.outcome != Outcome::pending && !is_clean(guest.outcome);
-    }
+    bus::RunView view{.record = std::move(record)};
+    for (const auto& guest : guests)
+        count(view, guest.outcome);
     return view;
+}
+
+void LastRun::heard(const StoreRun& begun) {
+    auto& run = under_way_[begun.run.id];
+    run.started_wall = begun.run.started_wall;
+    for (const auto& guest : begun.guests)
+        run.guests[{guest.uri, guest.uuid}] = guest.outcome;
+}
+
+void LastRun::heard(const StoreGuest& row) {
+    const auto run = under_way_.find(row.guest.run);
+    if (run != under_way_.end())
+        run->second.guests[{row.guest.uri, row.guest.uuid}] = row.guest.outcome;
+}
+
+// One that began before our own life is left to the history.
+void LastRun::heard(const StoreRunEnd& end) {
+    const auto run = under_way_.extract(end.run.id);
+    if (!run)
+        return;
+    ended_ = bus::RunView{.record = end.run};
+    ended_->record.started_wall = run.mapped().started_wall;
+    for (const auto& [guest, outcome] : run.mapped().guests)
+        count(*ended_, outcome);
 }
 
 std::optional<bus::RunView> LastRun::view(const Machine& machine, HistoryReader& history,
                                           TimePoint now) {
     const auto last = machine.last_run();
+    if (last && ended_ && ended_->record.id == last->id)
+        return ended_;
     const auto& read = read_->view;
     // The record may still be on its way to the disk: asked again with the next look.
     const bool wanted = !read_->done || (last && (!read || read->record.id != last->id));

@@ -3,12 +3,14 @@
 
 /// The newest run that has ended, with how many guests it had and how many came out of it badly.
 ///
-/// The machine knows the record of a run that ended in its own life; the guests of it, and runs
-/// from before, are in the history, which is read off the loop. Until that has answered there are
-/// no counts.
+/// Of a run that both began and ended in our own life all of it is heard on its way to the store.
+/// Other runs are in the history, which is read off the loop; until that has answered there are no
+/// counts.
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/history_reader.hpp"
@@ -22,6 +24,11 @@ class LastRun {
 public:
     LastRun() : read_(std::make_shared<Read>()) {}
 
+    /// What goes to the store, with its date.
+    void heard(const StoreRun& begun);
+    void heard(const StoreGuest& row);
+    void heard(const StoreRunEnd& end);
+
     /// Loop's thread; does not block. Asks the history when there is something new to know.
     std::optional<bus::RunView> view(const Machine& machine, HistoryReader& history, TimePoint now);
 
@@ -31,8 +38,14 @@ private:
         bool done = false;  ///< at least once
         std::optional<bus::RunView> view;
     };
+    struct Heard {
+        WallTime started_wall{};
+        std::map<std::pair<std::string, Uuid>, Outcome> guests;
+    };
     void ask(HistoryReader& history);
 
+    std::map<RunId, Heard> under_way_;  ///< a boot run and the drain that supersedes it, at most
+    std::optional<bus::RunView> ended_;
     TimePoint ask_again_{};
     std::shared_ptr<Read> read_;  ///< outlives us while the history is being asked
 };
