@@ -171,6 +171,7 @@ void add_autostart(CLI::App& app, Context& context) {
         "autostart", "Who starts the guests flagged with \"virsh autostart\": guestd or libvirt");
     auto root = std::make_shared<std::string>();
     verb->add_option("--root", *root, "The host in this folder, and no service is told")
+        ->option_text("FOLDER")
         ->check(CLI::ExistingDirectory);
     verb->require_subcommand(1);
     const auto add = [&](const char* name, const char* help,

@@ -46,6 +46,7 @@ void add_resume_list(CLI::App& app, Context& context);
 void add_history(CLI::App& app, Context& context);
 void add_plot(CLI::App& app, Context& context);
 void add_monitor(CLI::App& app, Context& context);
+void add_config(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);

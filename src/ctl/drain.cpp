@@ -71,9 +71,9 @@ void add_drain(CLI::App& app, Context& context) {
     auto* verb = app.add_subcommand("drain", "Take guests down and remember them: a drain run");
     auto given = std::make_shared<DrainOptions>();
     verb->add_option("GUEST", given->globs, "Names, UUIDs or globs; all that run when none");
-    verb->add_option("--trigger", given->trigger, "Use the settings for this reason")
-        ->check(CLI::IsMember(triggers_to_ask_for()));
-    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min");
+    add_trigger(*verb, given->trigger, "Use the settings for this reason");
+    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min")
+        ->option_text("TIME");
     verb->add_flag("--wait", given->wait, "Follow the run to its end");
     verb->add_flag("-y,--yes", given->yes, "Do not ask");
     verb->callback([&context, given] {

@@ -53,7 +53,7 @@ std::string outcome_table(const Json& guests, const Terminal& out) {
                    {saved > 0 ? render::bytes({saved}) : ""},
                    {text_of(guest, "cause")}});
     }
-    return table.str(out.layout());
+    return table.empty() ? "No guest had a part in it.\n" : table.str(out.layout());
 }
 
 int show_runs(Context& context, std::uint32_t limit) {
@@ -102,8 +102,8 @@ void add_history(CLI::App& app, Context& context) {
     auto* verb = app.add_subcommand("history", "Show past runs, or the guests of one");
     auto given = std::make_shared<Given>();
     verb->add_option("RUN", given->run, "Number of the run");
-    verb->add_option("-n,--limit", given->limit, "Show at most this many; 0 = all")
-        ->capture_default_str();
+    verb->add_option("-n,--limit", given->limit, "Show at most this many, usually 20; 0 = all")
+        ->option_text("NUMBER");
     verb->callback([&context, given] {
         context.action = [&context, given] {
             return given->run == 0 ? show_runs(context, given->limit)

@@ -193,7 +193,8 @@ void add_import(CLI::App& app, Context& context) {
         app.add_subcommand("import", "Take over what libvirt-guests was told; shows it first");
     auto given = std::make_shared<Given>();
     verb->add_flag("--apply", given->apply, "Write it");
-    verb->add_option("--root", given->root, "Look and write below this folder: an image, say");
+    verb->add_option("--root", given->root, "Look and write below this folder: an image, say")
+        ->option_text("FOLDER");
     verb->footer(
         "Examples:\n"
         "  guestctl import\n"

@@ -2,6 +2,8 @@
 
 /// guestctl list: the guests that guestd knows.
 
+#include <cstdio>
+
 #include "ctl/context.hpp"
 #include "ctl/show_parts.hpp"
 
@@ -12,6 +14,8 @@ int list_guests(Context& context, const Strings& globs) {
     const Json guests = context.client().call("ListGuests", {globs});
     if (context.json)
         print_json(guests);
+    else if (guests.empty())
+        std::fputs(globs.empty() ? "guestd knows no guest.\n" : "No guest is called so.\n", stderr);
     else
         print(guest_table(guests, terminal()));
     // As ls and grep do: what was asked for by name and is not there is a failure.

@@ -17,7 +17,8 @@ using render::Style;
 
 constexpr std::size_t kRunBar = 16;
 constexpr std::size_t kGuestBar = 16;
-constexpr std::size_t kNameWidth = 24;
+/// Names get what they need, but no more than a third of the line: what goes on matters as well.
+constexpr std::size_t kNameShare = 3;
 /// Longest word of a phase.
 constexpr std::size_t kPhaseWidth = 9;
 /// Lines of the terminal that stay for what scrolls by.
@@ -116,7 +117,8 @@ std::vector<std::string> Live::lines() const {
     for (const auto& guest : active)
         name_width = std::max(
             name_width, render::display_width(render::escape_terminal(text_of(guest, "name"))));
-    name_width = std::min(name_width, kNameWidth);
+    if (terminal_.width != 0)
+        name_width = std::min(name_width, terminal_.width / kNameShare);
     for (const auto& guest : active) {
         if (out.size() + 1 >= room)
             break;

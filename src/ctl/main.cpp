@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ctl/context.hpp"
+#include "ctl/help.hpp"
 #include "render/style.hpp"
 #include "render/text.hpp"
 
@@ -27,6 +28,7 @@ void add_verbs(CLI::App& app, Context& context) {
     add_plot(app, context);
     add_monitor(app, context);
     add_plan(app, context);
+    add_config(app, context);
     add_import(app, context);
     add_metrics(app, context);
 }
@@ -40,6 +42,8 @@ int run(int argc, char** argv) {
     Context context;
     CLI::App app{"Look after the guests of this host: bring them back, take them down.",
                  "guestctl"};
+    app.formatter(help_formatter());
+    app.failure_message(usage_complaint);
     app.set_version_flag("--version", "guestctl " GUESTD_VERSION);
     app.add_flag("--json", context.json, "Print JSON, for programs");
     app.add_flag("--user", context.user_bus, "Talk to the user's own guestd");

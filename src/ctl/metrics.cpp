@@ -242,7 +242,8 @@ void add_metrics(CLI::App& app, Context& context) {
     auto* verb = app.add_subcommand("metrics", "Print metrics for Prometheus");
     auto path = std::make_shared<std::string>();
     verb->add_option("--textfile", *path,
-                     "Replace this file, as node_exporter's textfile collector wants it");
+                     "Replace this file, as node_exporter's textfile collector wants it")
+        ->option_text("FILE");
     verb->footer(
         "Examples:\n"
         "  guestctl metrics\n"

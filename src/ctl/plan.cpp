@@ -84,14 +84,16 @@ void add_plan(CLI::App& app, Context& context) {
     verb->add_option("KIND", given->kind, "boot: a whole reboot, drain: only the way down")
         ->required()
         ->check(CLI::IsMember({"boot", "drain"}));
-    verb->add_option("--trigger", given->trigger, "Use the settings for this reason")
-        ->check(CLI::IsMember(triggers_to_ask_for()))
-        ->capture_default_str();
-    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min");
-    verb->add_option("--config", given->config, "Plan with this file instead of the system's");
+    add_trigger(*verb, given->trigger, "Use the settings for this reason");
+    verb->add_option("--deadline", given->deadline, "All must be down within this time, as 5min")
+        ->option_text("TIME");
+    verb->add_option("--config", given->config, "Plan with this file instead of the system's")
+        ->option_text("FILE");
     verb->add_option("--fleet", given->fleet,
-                     "Plan for the guests in this TOML or JSON file; guestd is not asked");
-    verb->add_option("--svg", given->svg, "Draw what is expected into this file; - = the output");
+                     "Plan for the guests in this TOML or JSON file; guestd is not asked")
+        ->option_text("FILE");
+    verb->add_option("--svg", given->svg, "Draw what is expected into this file; - = the output")
+        ->option_text("FILE");
     verb->footer(
         "Examples:\n"
         "  guestctl plan drain --trigger ups\n"

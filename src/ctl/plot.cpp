@@ -94,7 +94,8 @@ void add_plot(CLI::App& app, Context& context) {
     auto* verb = app.add_subcommand("plot", "Draw a run as SVG, a bar per guest");
     auto given = std::make_shared<Given>();
     verb->add_option("RUN", given->run, "Number of the run; the newest when none is given");
-    verb->add_option("-o,--output", given->path, "Write to this file instead of standard output");
+    verb->add_option("-o,--output", given->path, "Write to this file instead of standard output")
+        ->option_text("FILE");
     verb->callback([&context, given] {
         context.action = [&context, given] { return plot(context, given->run, given->path); };
     });

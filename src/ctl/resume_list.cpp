@@ -78,7 +78,8 @@ void add_resume_list(CLI::App& app, Context& context) {
     auto* verb =
         app.add_subcommand("resume-list", "Show the guests that the next boot run brings back");
     auto forget = std::make_shared<Strings>();
-    verb->add_option("--forget", *forget, "Take this guest off the list (name or UUID)");
+    verb->add_option("--forget", *forget, "Take this guest off the list (name or UUID)")
+        ->option_text("GUEST");
     verb->callback([&context, forget] {
         context.action = [&context, forget] { return resume_list(context, *forget); };
     });

@@ -4,6 +4,7 @@
 
 #include "ctl/context.hpp"
 #include "ctl/show_parts.hpp"
+#include "ctl/triggers.hpp"
 #include "render/text.hpp"
 
 namespace guestd::ctl {
@@ -34,18 +35,6 @@ std::string facts(const Json& guest, const Terminal& out) {
     return table.str({.width = out.width, .colour = out.colour, .header = false});
 }
 
-std::string settings_table(const Json& settings, const Terminal& out) {
-    render::Table table{{{.title = "SETTING", .shrink = 14},
-                         {.title = "VALUE", .shrink = 12},
-                         {.title = "COMES FROM", .shrink = 12}}};
-    for (const auto& setting : settings) {
-        const std::string origin = text_of(setting, "origin");
-        const auto style = origin == "built-in" ? render::Style::dim : render::Style::plain;
-        table.add({{text_of(setting, "key")}, {text_of(setting, "value")}, {origin, style}});
-    }
-    return table.empty() ? "" : "\n" + table.str(out.layout());
-}
-
 int show(Context& context, const std::string& name, const std::string& trigger) {
     const Json guests = context.client().call("ListGuests", {Strings{name}});
     if (guests.empty())
@@ -57,7 +46,7 @@ int show(Context& context, const std::string& name, const std::string& trigger) 
         const Json settings = context.client().call("Explain", {text_of(guest, "uuid"), trigger});
         all.push_back({{"guest", guest}, {"settings", settings}});
         text += (text.empty() ? "" : "\n") + facts(guest, terminal());
-        text += settings_table(settings, terminal());
+        text += "\n" + settings_table(settings, terminal());
     }
     if (context.json)
         print_json(all);
@@ -73,7 +62,7 @@ void add_show(CLI::App& app, Context& context) {
     auto name = std::make_shared<std::string>();
     auto trigger = std::make_shared<std::string>();
     verb->add_option("GUEST", *name, "Name, UUID or glob")->required();
-    verb->add_option("--trigger", *trigger, "Settings as in a drain for this reason");
+    add_trigger(*verb, *trigger, "Settings as in a drain for this reason");
     verb->callback([&context, name, trigger] {
         context.action = [&context, name, trigger] { return show(context, *name, *trigger); };
     });

@@ -36,7 +36,7 @@ std::string guest_detail(const Json& guest) {
         return render::bytes({done}) + " of " + render::bytes({total});
     const std::string held = text_of(guest, "held_for");
     if (!held.empty())
-        return "held for " + held;
+        return (text_of(guest, "phase") == "settling" ? "waits for " : "held for ") + held;
     if (const std::string answer = text_of(guest, "answer"); !answer.empty())
         return answer;
     const std::string cause = text_of(guest, "cause");
@@ -71,6 +71,18 @@ std::string guest_table(const Json& guests, const Terminal& terminal) {
                    {guest_detail(guest)}});
     }
     return table.str(terminal.layout());
+}
+
+std::string settings_table(const Json& settings, const Terminal& out) {
+    render::Table table{{{.title = "SETTING", .shrink = 14},
+                         {.title = "VALUE", .shrink = 12},
+                         {.title = "COMES FROM", .shrink = 12}}};
+    for (const auto& setting : settings) {
+        const std::string origin = text_of(setting, "origin");
+        const auto style = origin == "built-in" ? Style::dim : Style::plain;
+        table.add({{text_of(setting, "key")}, {text_of(setting, "value")}, {origin, style}});
+    }
+    return table.str(out.layout());
 }
 
 std::string run_title(const Json& run) {

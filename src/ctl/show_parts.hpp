@@ -15,6 +15,8 @@ namespace guestd::ctl {
 std::string guest_table(const Json& guests, const Terminal& terminal);
 /// What a guest waits for or has come to: "512 MiB of 1.5 GiB", "held for …", a cause.
 std::string guest_detail(const Json& guest);
+/// Settings as Explain gives them, each with the place it comes from.
+std::string settings_table(const Json& settings, const Terminal& terminal);
 /// "3: drain (reboot)"
 std::string run_title(const Json& run);
 /// "4 of 7 guests done, 1 not clean"

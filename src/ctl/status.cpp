@@ -27,11 +27,13 @@ public:
 
     /// `text` is raw. A label that is empty continues the one above.
     void line(std::string_view label, const std::string& text, Style style = Style::plain) {
-        out_ += render::pad(label, kLabelWidth, true) + (label.empty() ? "  " : ": ");
-        std::string shown = render::escape_terminal(text);
-        if (terminal_.width > kLabelWidth + 2)
-            shown = render::ellipsize(shown, terminal_.width - kLabelWidth - 2);
-        out_ += render::paint(style, shown, terminal_.colour) + "\n";
+        const std::size_t room =
+            terminal_.width > kLabelWidth + 2 ? terminal_.width - kLabelWidth - 2 : 0;
+        for (const auto& part : render::wrap(render::escape_terminal(text), room)) {
+            out_ += render::pad(label, kLabelWidth, true) + (label.empty() ? "  " : ": ");
+            out_ += render::paint(style, part, terminal_.colour) + "\n";
+            label = "";
+        }
     }
     void raw(const std::string& text) { out_ += text; }
     const std::string& str() const { return out_; }
@@ -89,8 +91,9 @@ void runs(Sheet& sheet, const Json& status) {
             text += ", " + render::count(guests, "guest");
         if (const std::string took = run_duration(run); !took.empty())
             text += " in " + took;
-        sheet.line("Last run", text + ", " + wall_clock(number_of(run, "started_wall_usec")),
-                   style == Style::bad ? style : Style::plain);
+        if (const std::string date = wall_clock(number_of(run, "started_wall_usec")); !date.empty())
+            text += ", " + date;
+        sheet.line("Last run", text, style == Style::bad ? style : Style::plain);
     }
 }
 

@@ -35,6 +35,7 @@ void add_wait(CLI::App& app, Context& context) {
         "ready; also for guestd itself");
     verb->add_option("GUEST", given->globs, "With --ready: names, UUIDs or globs")->needs(ready);
     verb->add_option("--timeout", given->timeout, "With --ready: no longer than this, as 5min")
+        ->option_text("TIME")
         ->needs(ready);
     verb->footer(
         "With --ready: exit status 0, all are ready; 1, one failed or will not be started\n"

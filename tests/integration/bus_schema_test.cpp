@@ -114,6 +114,10 @@ TEST_F(Schema, HoldsForEveryVerb) {
     expect("plan", {"plan", "boot"});
     expect("plan", {"plan", "drain", "--deadline", "1s"});
     expect("import", {"import"});
+    expect("config-show", {"config", "show"});
+    expect("config-show", {"config", "show", "--files"});
+    expect("config-check", {"config", "check"});
+    expect("config-check", {"config", "check", "/nonexistent.toml"});
 }
 
 TEST_F(Schema, HoldsForARunThatWasWaitedFor) {
