@@ -59,6 +59,15 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/compressed/changelog.gz DESTINATION ${
 get_property(outputs GLOBAL PROPERTY GUESTD_COMPRESSED)
 add_custom_target(compress ALL DEPENDS ${outputs})
 
+# What the programs are made of: docs/dependencies.md.
+set(sbom ${CMAKE_CURRENT_BINARY_DIR}/guestd.spdx.json)
+add_custom_command(OUTPUT ${sbom} VERBATIM
+                   DEPENDS guestd guestctl conf/packaging/sbom docs/dependencies.md
+                   COMMAND ${CMAKE_SOURCE_DIR}/conf/packaging/sbom ${sbom} ${PROJECT_VERSION}
+                           ${CMAKE_SOURCE_DIR} $<TARGET_FILE:guestd> $<TARGET_FILE:guestctl>)
+add_custom_target(sbom ALL DEPENDS ${sbom})
+install(FILES ${sbom} DESTINATION ${doc})
+
 file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
 install(FILES README.md ${documents} conf/packaging/copyright DESTINATION ${doc})
 install(DIRECTORY docs/howto docs/adr DESTINATION ${doc})

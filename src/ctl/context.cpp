@@ -52,7 +52,7 @@ std::string wall_clock(std::uint64_t usec) {
 }
 
 void print_json(const Json& json) {
-    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    print(json.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n");
 }
 
 void print(const std::string& text) {

@@ -64,7 +64,8 @@ std::string elapsed_since(const std::optional<TimePoint>& time);
 /// "2026-11-21 03:06:40" in local time, of microseconds since the epoch.
 std::string wall_clock(std::uint64_t usec);
 
-/// Pretty-printed, with a newline. Never fails: what is not UTF-8 is replaced.
+/// Pretty-printed, with a newline, in ASCII: a terminal obeys some of the rest. Never fails: what
+/// is not UTF-8 is replaced.
 void print_json(const Json& json);
 /// As it is, to standard output. Throws Stop when that cannot be written.
 void print(const std::string& text);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::microseconds kNap = std::chrono::seconds{10};
 
 void print_line(const Json& json) {
-    print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    print(json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n");
 }
 
 std::string line_of(const std::string& member, const Json& arguments, bool colour) {

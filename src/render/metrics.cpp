@@ -13,15 +13,16 @@ namespace {
 constexpr std::array<std::string_view, 3> kUnits = {"seconds", "bytes", "ratio"};
 
 /// As both formats have it: backslash, quote and line end. Bytes that are not UTF-8 would make the
-/// whole text unreadable: they are told by their number.
+/// whole text unreadable, and a terminal obeys control characters: both are told by their number.
 std::string escape_label(std::string_view text) {
     std::string out;
     while (!text.empty()) {
         const Utf8Char next = decode_utf8(text);
-        if (!next.valid)
-            out += fmt::format("\\\\x{:02x}", static_cast<unsigned>(next.code));
-        else if (next.code == '\n')
+        if (next.code == '\n')
             out += "\\n";
+        else if (!next.valid || is_control(next.code))
+            out += next.code < 0x100 ? fmt::format("\\\\x{:02x}", static_cast<unsigned>(next.code))
+                                     : fmt::format("\\\\u{:04x}", static_cast<unsigned>(next.code));
         else if (next.code == '\\' || next.code == '"')
             out += std::string{"\\"} + static_cast<char>(next.code);
         else

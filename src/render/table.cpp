@@ -73,6 +73,11 @@ std::vector<std::size_t> Table::fit(std::size_t width) const {
     }
     if (width == 0)
         return widths;
+    // What is wider than all of the line ends narrower than it in any case, and need not get there
+    // column by column: a name can have a million.
+    for (std::size_t at = 0; at < columns_.size(); ++at)
+        if (columns_[at].shrink != 0)
+            widths[at] = std::min(widths[at], std::max(width, columns_[at].shrink));
     while (least_total(columns_, widths) > width && drop_one(columns_, widths)) {
     }
     while (total_of(widths) > width && shrink_one(columns_, widths)) {

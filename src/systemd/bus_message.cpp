@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "systemd/bus_message.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "guestd/utf8.hpp"
@@ -92,8 +93,13 @@ std::vector<std::string> read_strings(sd_bus_message* message) {
     std::vector<std::string> texts;
     check(sd_bus_message_enter_container(message, 'a', "s"), "read an array");
     const char* text = nullptr;
-    while (check(sd_bus_message_read_basic(message, 's', &text), "read a string") > 0)
+    std::size_t bytes = 0;
+    while (check(sd_bus_message_read_basic(message, 's', &text), "read a string") > 0) {
+        bytes += std::max(std::strlen(text), kTextCost);
+        if (bytes > kMostTextBytes)
+            throw Failure{kErrorInvalid, "too many names at once"};
         texts.emplace_back(text);
+    }
     check(sd_bus_message_exit_container(message), "read an array");
     return texts;
 }

@@ -4,7 +4,9 @@
 /// A program on the private bus that talks to guestd without guestctl.
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
@@ -21,6 +23,18 @@ inline Connection connect() {
     sd_bus* bus = nullptr;
     EXPECT_GE(sd_bus_open_system(&bus), 0);
     return Connection{bus};
+}
+
+/// Connects as somebody else; needs root. Only this thread is somebody else meanwhile.
+inline Connection connect_as(uid_t uid) {
+    constexpr auto kSame = static_cast<uid_t>(-1);
+    EXPECT_EQ(::syscall(SYS_setresuid, kSame, uid, kSame), 0);
+    Connection bus = connect();
+    // The server has looked at who connects once the name is there.
+    const char* name = nullptr;
+    EXPECT_GE(sd_bus_get_unique_name(bus.get(), &name), 0);
+    EXPECT_EQ(::syscall(SYS_setresuid, kSame, 0, kSame), 0);
+    return bus;
 }
 
 struct Answer {

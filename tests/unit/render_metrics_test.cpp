@@ -30,6 +30,10 @@ TEST(Metrics, EscapeLabels) {
     metrics.sample({{"a", "q\" b\\ n\n \xff \xc3\xa4"}}, 1);
     EXPECT_THAT(metrics.str(),
                 testing::HasSubstr("x{a=\"q\\\" b\\\\ n\\n \\\\xff \xc3\xa4\"} 1\n"));
+    Metrics hostile;
+    hostile.family("x", "X.");
+    hostile.sample({{"a", "\r\x1b[2J \xc2\x9b \u202e"}}, 1);
+    EXPECT_THAT(hostile.str(), testing::HasSubstr(R"(x{a="\\x0d\\x1b[2J \\x9b \\u202e"} 1)"));
 }
 
 TEST(Metrics, KeepLargeNumbers) {
