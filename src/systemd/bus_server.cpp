@@ -96,6 +96,7 @@ void Server::open() {
     gone_.reset(slot);
     check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
     name_.reset(slot);
+    named_ = true;
     check(sd_bus_attach_event(bus, event_, kPriority), "attach to the loop");
     const StatusView status = facade_.status();
     degraded_ = status.degraded;
@@ -103,7 +104,7 @@ void Server::open() {
 }
 
 void Server::disconnect() noexcept {
-    owner_ = false;
+    owner_ = named_ = false;
     if (bus_)
         sd_bus_detach_event(bus_.get());
     object_.reset();
@@ -114,7 +115,7 @@ void Server::disconnect() noexcept {
 }
 
 void Server::retry_later() noexcept {
-    owner_ = false;
+    owner_ = named_ = false;
     sd_event_source* source = nullptr;
     if (sd_event_add_time_relative(event_, &source, CLOCK_MONOTONIC, kRetryUsec, kAccuracyUsec,
                                    on_retry, this) < 0)
@@ -165,7 +166,7 @@ int Server::on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noex
 
 template <class Write>
 void Server::signal(const char* member, Write&& write) noexcept {
-    if (!owner_)
+    if (!named_)
         return;
     try {
         sd_bus_message* raw = nullptr;
