@@ -31,10 +31,13 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${packaging}/postinst ${packaging}/prerm
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE "LGPL-2.1-or-later")
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Daemons")
+set(CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
+set(CPACK_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_PACKAGE_REQUIRES "systemd, dbus")
 set(CPACK_RPM_SPEC_MORE_DEFINE "Recommends: libvirt-daemon\nRecommends: polkit")
-# Folders of other packages.
+# Folders of other packages; /usr/sbin is a link to bin where the two are merged.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /etc/sysconfig
+    /usr/sbin
     /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/user /usr/lib/systemd/catalog
     /usr/share/dbus-1 /usr/share/dbus-1/system.d /usr/share/dbus-1/system-services
     /usr/share/dbus-1/interfaces /usr/share/polkit-1 /usr/share/polkit-1/actions
