@@ -11,16 +11,15 @@ from observe import eventually
 STATE = "/var/lib/guestd/state.db"
 
 
+def processes(host):
+    """[(guest, process id)] of all QEMUs."""
+    lines = host.out(r"pgrep -a qemu-system | sed -nE 's/^([0-9]+) .* -name guest=([^, ]+).*/\2 \1/p'")
+    return sorted(tuple(line.split()) for line in lines.splitlines())
+
+
 def qemus(host):
     """{guest: number of its QEMU processes}: two of one would write to one disk."""
-    return Counter(host.out(r"pgrep -a qemu-system | sed -nE 's/.* -name guest=([^, ]+).*/\1/p'").split())
-
-
-def pids(host):
-    """{guest: process id of its QEMU}: who was started again has another."""
-    return dict(line.split() for line in host.out(
-        "for pid in /run/libvirt/qemu/*.pid; do echo $(basename $pid .pid) $(<$pid); done"
-    ).splitlines())
+    return Counter(name for name, _ in processes(host))
 
 
 def resume_list(host):

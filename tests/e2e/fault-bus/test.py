@@ -28,14 +28,19 @@ FILL = """systemctl kill --kill-whom=main -s STOP systemd-journald
 python3 - <<'END'
 import socket
 for path in ("/run/systemd/journal/socket", "/run/systemd/journal/dev-log"):
-    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    sender.setblocking(False)
-    sender.connect(path)
-    try:
-        while True:
-            sender.send(b"MESSAGE=filler\\n")
-    except BlockingIOError:
-        print("full:", path)
+    senders, sent = [], -1
+    while sent != len(senders):  # until a new one cannot send a single message
+        sent = len(senders)
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sender.setblocking(False)
+        sender.connect(path)
+        try:
+            while True:
+                sender.send(b"MESSAGE=filler\\n")
+                senders[sent:] = [sender]
+        except BlockingIOError:
+            pass
+    print("full:", path)
 END"""
 
 
@@ -60,9 +65,9 @@ def run(context):
     configure(host, CONFIG)
     fleet = Fleet.of(host, 3, delay=1).define().start()
 
-    life, running = outside.main_pid(host), outside.pids(host)
+    life, running = outside.main_pid(host), outside.processes(host)
     host.exec(f"systemctl restart dbus; {ANSWERS}", check=True)
-    expect(outside.pids(host) == running, "a restart of the bus touched guests")
+    expect(outside.processes(host) == running, "a restart of the bus touched guests")
     stopped(host, fleet, "systemctl restart dbus", "dbus-daemon restarted in mid-drain")
 
     stopped(host, fleet, f"systemctl stop {JOURNAL}", "journald stopped")
