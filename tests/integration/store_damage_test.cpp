@@ -92,6 +92,9 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"empty", [](const fs::path& file) { fs::resize_file(file, 0); }, 0},
         Damage{"half", [](const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); },
                0},
+        // As a copy that broke off leaves it: SQLite itself would read nothing of it.
+        Damage{"last_page_cut_off",
+               [](const fs::path& file) { fs::resize_file(file, fs::file_size(file) - 4096); }, 50},
         Damage{"garbage", [](const fs::path& file) { spit(file, std::string(5000, 'x')); }, 0},
         Damage{"bad_header",
                [](const fs::path& file) { spit(file, "SQLite" + slurp(file).substr(7)); }, 0},

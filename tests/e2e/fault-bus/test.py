@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What guestd tells others through fails: dbus-daemon is restarted, journald is stopped, journald
-hangs with its queue full; at last there is no bus at all when the host is switched off.
+hangs with its queue full; at last the bus dies while the host goes down.
 
 No guest is touched, a drain under way goes on, guestd is there for guestctl again, and the host goes
 down with every guest asked.
@@ -19,6 +19,9 @@ max_parallel = 0
 [shutdown]
 stop = ["shutdown 40s", "destroy"]
 resend = "0s"
+[shutdown.on.poweroff]
+stop = ["shutdown 8s", "destroy"]
+deadline = "12s"
 """
 ANSWERS = "timeout 30 bash -c 'until guestctl --json list >/dev/null 2>&1; do sleep 0.1; done'"
 JOURNAL = "systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket " \
@@ -60,6 +63,21 @@ def stopped(host, fleet, fault, what):
     print(f"{what}: drained and back")
 
 
+def bus_gone_while_the_host_goes_down(host, fleet):
+    """libvirtd ends with the bus, and may not be started any more."""
+    before = fleet.traces()
+    host.request("poweroff")
+    fleet.wait_traces({name: trace + "A*" for name, trace in before.items()})
+    host.exec("pkill -KILL dbus-daemon", check=True)
+    host.wait_down()
+    after = fleet.traces()
+    expect(after == {name: trace + "AD" for name, trace in before.items()}, f"without a bus: {after}")
+    host.boot()
+    host.exec(f"{ANSWERS}; guestctl wait", timeout=60)
+    fleet.wait_traces({name: trace + "U" for name, trace in after.items()})
+    print("bus gone while the host goes down: all asked, all back")
+
+
 def run(context):
     host = context.managed_host()
     configure(host, CONFIG)
@@ -78,11 +96,4 @@ def run(context):
     host.exec("systemctl kill --kill-whom=main -s CONT systemd-journald", check=True)
     expect(outside.main_pid(host) == life, "guestd did not live through it in one life")
 
-    host.exec("systemctl stop dbus.socket dbus.service; systemctl mask --runtime dbus.socket", check=True)
-    before = fleet.traces()
-    host.poweroff()
-    expect(fleet.traces() == {name: trace + "AD" for name, trace in before.items()},
-           f"without a bus: {fleet.traces()}")
-    host.boot()
-    host.exec(f"{ANSWERS}; guestctl wait", timeout=60, check=True)
-    fleet.wait_traces({name: trace + "ADU" for name, trace in before.items()})
+    bus_gone_while_the_host_goes_down(host, fleet)
