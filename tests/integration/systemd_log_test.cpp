@@ -16,6 +16,7 @@
 #include <set>
 
 #include "systemd/escape.hpp"
+#include "systemd/journal.hpp"
 #include "systemd/log.hpp"
 #include "systemd/message_ids.hpp"
 
@@ -183,6 +184,38 @@ TEST(Journal, GetsTheFieldsInItsOwnProtocol) {
     EXPECT_THAT(sent, Not(HasSubstr("too fine")));
     EXPECT_THAT(sent, HasSubstr("--\nMESSAGE=by spdlog\nPRIORITY=4\n"));
     EXPECT_THAT(sent, Not(HasSubstr("CODE_FILE")));
+}
+
+TEST(Journal, ValuesWithLineEndsGoWithTheirLength) {
+    const std::string length{"\x03\0\0\0\0\0\0\0", 8};
+    const auto sent = journal_datagram({"A=1", "B=x\ny", "no field", "C="});
+    EXPECT_EQ(sent, "A=1\nB\n" + length + "x\ny\nC=\n");
+}
+
+/// Waited for, it would hold this test for ever.
+TEST(Journal, OneThatHangsHoldsNobody) {
+    std::string folder =
+        (std::filesystem::temp_directory_path() / "guestd-journal-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    const std::string path = folder + "/socket";
+    const int journald = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(journald, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const auto received = [journald] {
+        std::string entry(64, '\0');
+        const auto size = ::recv(journald, entry.data(), entry.size(), MSG_DONTWAIT);
+        return entry.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
+    };
+    for (int line = 0; line < 5000; ++line)
+        send_to_journal({"MESSAGE=filler"}, path);
+    EXPECT_EQ(received(), "MESSAGE=filler\n");
+    while (!received().empty()) {
+    }
+    send_to_journal({"MESSAGE=there again"}, path);
+    EXPECT_EQ(received(), "MESSAGE=there again\n");
+    ::close(journald);
+    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

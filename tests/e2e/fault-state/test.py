@@ -90,9 +90,9 @@ def cannot_be_written(host, fleet, what, fault):
     back(host, fleet, traces, what)
 
 
-# Who has the lock keeps it: a backup program that hangs, say.
+# Who has the lock keeps it: a backup program that hangs, say; also while the host goes down.
 LOCKED = f"""systemctl stop guestd
-systemd-run --quiet --unit=locker bash -c \\
+systemd-run --quiet -p DefaultDependencies=no --unit=locker bash -c \\
     "(echo 'PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; SELECT 1;'; sleep infinity) |
         stdbuf -oL sqlite3 {FOLDER}/state.db >/run/locked"
 timeout 10 bash -c 'until grep -q 1 /run/locked; do sleep 0.05; done'
