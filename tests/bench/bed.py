@@ -3,14 +3,15 @@
 
 What is measured is timed inside the host, by the shell that runs the command. Nothing else of ours
 runs meanwhile; before each measurement the machine is given a while to become quiet, and how busy
-it still was is kept with the figures. GUESTD_BENCH_HURRY=1 waits for nothing: to try a benchmark, not to
-measure.
+it still was is kept with the figures. GUESTD_BENCH_HURRY=1 waits for nothing: to try a benchmark,
+not to measure.
 """
 
 import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -72,8 +73,13 @@ class Bed:
             raise
         return self
 
-    def __exit__(self, *_):
-        self.host.remove()
+    def __exit__(self, kind, problem, _):
+        try:
+            if isinstance(problem, Exception) and self.host.is_up:
+                print(self.host.journal("-u", "guestd", "-n", "30", "-o", "short-precise"),
+                      file=sys.stderr)
+        finally:
+            self.host.remove()
 
     def timed(self, command):
         """The seconds that a command took. It must succeed."""
@@ -90,7 +96,7 @@ class Bed:
     def json(self, command):
         return json.loads(self.host.out(command))
 
-    def until(self, question, what, timeout=120):
+    def until(self, question, what, timeout=60):
         """The first true answer of `question()`, which is asked of the host."""
         deadline = time.monotonic() + timeout
         while not (answer := question()):

@@ -4,31 +4,65 @@
 import json
 import re
 import subprocess
+import sys
 
+import autoshutdown
 import cycles
+import idle
+import latency
+import learned
+import limits
 from report import Result, size_of
 
 SIZES = (10, 30, 100)
-DEFAULT = [*(f"{half}-{size}" for size in SIZES for halves in cycles.WAYS.values()
-             for half in halves),
-           "testdriver-100", "testdriver-1000", "testdriver-5000", "testdriver-100x50",
-           "plan-1000", "plan-10000", "plan-100000"]
 CYCLE = re.compile(r"(shutdown|boot|save|restore)-[1-9]\d*")
 TEST_DRIVER = re.compile(r"testdriver-([1-9]\d*)(?:x([1-9]\d*))?")
 PLAN = re.compile(r"plan-[1-9]\d*")
+LIMITS = re.compile(r"limits-[1-9]\d*")
+LATENCY_GUESTS = {"latency-request": 100, "latency-drained": 30}
+# Name: a function of (options), which gives results.
+SINGLE = {
+    "idle": lambda options: [idle.measure([options.deb])],
+    "learned": lambda options: [learned.measure([options.deb], options.runs)],
+    "latency-request": lambda options: [latency.request(
+        [options.deb], LATENCY_GUESTS["latency-request"], options.runs)],
+    "latency-drained": lambda options: [latency.drained(
+        [options.deb], LATENCY_GUESTS["latency-drained"], options.runs)],
+    "latency-status": lambda options: [latency.status([options.deb])],
+    "auto-shutdown-shutdown": lambda options: [autoshutdown.measure(
+        [options.deb_trixie], "shutdown", options.runs)],
+    "auto-shutdown-save": lambda options: [autoshutdown.measure(
+        [options.deb_trixie], "save", options.runs)],
+}
+DEFAULT = [*(f"{half}-{size}" for size in SIZES for halves in cycles.WAYS.values()
+             for half in halves),
+           "testdriver-100", "testdriver-1000", "testdriver-5000", "testdriver-100x50",
+           *(f"plan-{size}" for size in (1000, 10000, 30000, 100000)), "limits-100", *SINGLE]
 
 
 def knows(name):
-    return any(pattern.fullmatch(name) for pattern in (CYCLE, TEST_DRIVER, PLAN))
+    return name in SINGLE or any(pattern.fullmatch(name)
+                                 for pattern in (CYCLE, TEST_DRIVER, PLAN, LIMITS))
+
+
+def cannot(name, options):
+    """Why this one cannot be measured with what was given; empty when it can."""
+    if name.startswith("auto-shutdown"):
+        return "" if options.deb_trixie else "give --deb-trixie, guestd's package for Debian 13"
+    if PLAN.fullmatch(name):
+        return "" if options.plan else "give --plan, the program guestd_bench_plan"
+    return "" if options.deb else "give --deb, guestd's package"
 
 
 def measure(names, options):
-    """Yields the results, in the order of the names as far as hosts are not shared."""
+    """Yields the results, in the order of the names; those of one host come together."""
     done = set()
     for name in names:
         if name in done:
             continue
-        if CYCLE.fullmatch(name):
+        if reason := cannot(name, options):
+            print(f"{name} is left out: {reason}", file=sys.stderr)
+        elif CYCLE.fullmatch(name):
             together = [each for each in names
                         if CYCLE.fullmatch(each) and size_of(each) == size_of(name)]
             done.update(together)
@@ -38,6 +72,10 @@ def measure(names, options):
             yield from cycles.test_driver([options.deb], name, count, servers, options.runs)
         elif PLAN.fullmatch(name):
             yield plan(name, options)
+        elif LIMITS.fullmatch(name):
+            yield from limits.measure([options.deb], name, size_of(name), options.runs)
+        else:
+            yield from SINGLE[name](options)
 
 
 def plan(name, options):

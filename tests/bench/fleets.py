@@ -40,9 +40,10 @@ class Guests:
 class QemuGuests(Guests):
     """Real ones: 512 bytes that obey the power button (tests/guests)."""
 
-    def __init__(self, bed, count, **options):
+    def __init__(self, bed, count, guests=None):
         super().__init__(bed, count, ["qemu:///system"])
-        self.fleet = Fleet.of(bed.host, count, **options).define()
+        self.fleet = Fleet(bed.host, guests) if guests else Fleet.of(bed.host, count)
+        self.fleet.define()
         self._traces = self.fleet.traces()
         bed.host.exec(f"{FLOOR} start 4 5 qemu:///system", timeout=600, check=True)
         self.after_up("shutdown")

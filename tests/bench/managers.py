@@ -5,6 +5,8 @@ Each has one turn at a time, and is not there in the turns of the others. `down`
 the seconds that a person waits for the command.
 """
 
+import json
+
 from bed import FLOOR
 
 # As many connections and requests on each as libvirt's workers serve by default: max_workers = 20,
@@ -36,12 +38,11 @@ max_parallel = 0
 stop = ["{self.STOP[way]}", "destroy"]
 deadline = "30min"
 {self.extra}""")
-        bed.host.exec("guestd --check-config && systemctl start guestd", check=True)
+        bed.host.exec("guestd --check-config && systemctl restart guestd", check=True)
 
         def knows_all():
-            rc, out = bed.host.exec("guestctl --json status 2>/dev/null | "
-                                    "grep -oE '\"running\": ?[0-9]+' | tail -n 1")
-            return rc == 0 and out.split(":")[-1].strip() == str(guests.count)
+            rc, out = bed.host.exec("guestctl --json status 2>/dev/null")
+            return rc == 0 and json.loads(out)["running"] == guests.count
         bed.until(knows_all, f"guestd knows {guests.count} running guests")
 
     def down(self, bed, guests, way):

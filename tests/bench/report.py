@@ -9,12 +9,15 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-# against: at least so many times faster than. over: at most so many times the floor's time.
+# against: at least so many times as fast. slower: at most so many times the time. over: the same, of
+# the floor's.
 TARGETS = {
     "save-30": {"against": ("stock", 12), "over": 1.10},
     "restore-30": {"against": ("stock", 1.9), "over": 1.10},
     "shutdown-30": {"against": ("stock-parallel", 2.8), "over": 1.15},
     "shutdown-100": {"over": 1.15}, "save-100": {"over": 1.15}, "restore-100": {"over": 1.15},
+    "auto-shutdown-shutdown": {"slower": ("libvirt", 1.3)},
+    "auto-shutdown-save": {"against": ("libvirt", 5)},
     "testdriver-1000": {"against": ("stock-parallel", 30), "over": 1.25},
 }
 # Of single figures, at most.
@@ -58,6 +61,10 @@ class Result:
             if (ratio := self.ratio(manager)) is not None:
                 found.append((f"at least {least} times as fast as {manager}", 1 / ratio,
                               1 / ratio >= least))
+        if "slower" in target:
+            manager, most = target["slower"]
+            if (ratio := self.ratio(manager)) is not None:
+                found.append((f"at most {most} times {manager}'s time", ratio, ratio <= most))
         if "over" in target and (ratio := self.ratio("floor")) is not None:
             found.append((f"at most {target['over']} times the floor", ratio,
                           ratio <= target["over"]))

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""libvirt 11.3's own auto_shutdown_* against guestd on Debian 13: from poweroff to the end.
+
+A fresh host for each sample, so that nothing of the last shutdown is in the way. libvirt acts in
+the daemon, as soon as logind announces the shutdown; guestd when its unit is stopped.
+"""
+
+import statistics
+
+from bed import Bed, BenchError, wait_quiet
+from fleets import QemuGuests
+from managers import Guestd
+from report import Result
+
+GUESTS = 30
+IMAGES = "/var/lib/libvirt/qemu/save"
+COMPLETE = b"LibvirtQemudSave"  # what a whole image begins with
+LIBVIRT = {
+    "shutdown": 'auto_shutdown_try_save = "none"\nauto_shutdown_try_shutdown = "all"\n'
+                'auto_shutdown_poweroff = "all"\nauto_shutdown_wait = 300\n',
+    "save": 'auto_shutdown_try_save = "persistent"\nauto_shutdown_try_shutdown = "none"\n'
+            'auto_shutdown_poweroff = "all"\n',
+}
+
+
+def saved(guests):
+    """How many whole images there are on a host that is down."""
+    count = 0
+    for name in guests.fleet.names:
+        try:
+            count += guests.bed.host.read_file(f"{IMAGES}/{name}.save").startswith(COMPLETE)
+        except FileNotFoundError:
+            pass
+    return count
+
+
+def sample(packages, count, way, manager):
+    """(seconds from poweroff to the end, how busy the machine was before)"""
+    with Bed(packages, "trixie") as bed:
+        if manager == "libvirt":
+            bed.host.exec("systemctl disable --now guestd 2>/dev/null; cat >>/etc/libvirt/qemu.conf"
+                          " && systemctl restart libvirtd", stdin=LIBVIRT[way].encode(), check=True)
+        guests = QemuGuests(bed, count)
+        if manager == "guestd":
+            Guestd().enter(bed, guests, way)
+        busy = wait_quiet()
+        took = bed.host.poweroff(timeout=600)
+        whole = saved(guests) if way == "save" else len(guests.fleet.obeyed())
+        if whole != count:
+            raise BenchError(f"{manager}: {whole} of {count} guests had their {way}")
+        return took, busy
+
+
+def measure(packages, way, runs, count=GUESTS):
+    samples, busy = {"guestd": [], "libvirt": []}, []
+    for number in range(runs):
+        for manager in sorted(samples, reverse=bool(number % 2)):
+            took, before = sample(packages, count, way, manager)
+            samples[manager].append(took)
+            busy.append(before)
+    return Result(f"auto-shutdown-{way}", count, samples, {}, statistics.median(busy))
