@@ -112,6 +112,20 @@ class Result:
         return "\n".join(lines)
 
 
+GROWTH = ("testdriver-100", "testdriver-5000", 0.20)
+
+
+def growth(results):
+    """How much more a guest costs among many: a verdict like those of one result, or none."""
+    each = {result.name: result.median("guestd") / result.guests for result in results
+            if result.name in GROWTH[:2] and result.median("guestd") is not None}
+    if len(each) < 2:
+        return []
+    grown = each[GROWTH[1]] / each[GROWTH[0]] - 1
+    return [(f"time per guest grows less than {GROWTH[2]:.0%} from {GROWTH[0]} to {GROWTH[1]}",
+             grown, grown < GROWTH[2])]
+
+
 def size_of(name):
     """The N of NAME-N; None where there is none."""
     found = re.fullmatch(r"[a-z-]+-(\d+)", name)
