@@ -12,6 +12,7 @@ import idle
 import latency
 import learned
 import limits
+from bed import BenchError, HostError
 from report import Result, size_of
 
 SIZES = (10, 30, 100)
@@ -54,28 +55,42 @@ def cannot(name, options):
     return "" if options.deb else "give --deb, guestd's package"
 
 
-def measure(names, options):
-    """Yields the results, in the order of the names; those of one host come together."""
+def measure(names, options, failed):
+    """Yields the results, in the order of the names; those of one host come together.
+
+    One that cannot be measured is told on standard error and appended to `failed`; the others go
+    on.
+    """
     done = set()
     for name in names:
         if name in done:
             continue
+        together = [each for each in names if CYCLE.fullmatch(name) and CYCLE.fullmatch(each) and
+                    size_of(each) == size_of(name)] or [name]
+        done.update(together)
         if reason := cannot(name, options):
             print(f"{name} is left out: {reason}", file=sys.stderr)
-        elif CYCLE.fullmatch(name):
-            together = [each for each in names
-                        if CYCLE.fullmatch(each) and size_of(each) == size_of(name)]
-            done.update(together)
-            yield from cycles.real([options.deb], size_of(name), together, options.runs)
-        elif found := TEST_DRIVER.fullmatch(name):
-            servers, count = (int(found[1]), int(found[2])) if found[2] else (1, int(found[1]))
-            yield from cycles.test_driver([options.deb], name, count, servers, options.runs)
-        elif PLAN.fullmatch(name):
-            yield plan(name, options)
-        elif LIMITS.fullmatch(name):
-            yield from limits.measure([options.deb], name, size_of(name), options.runs)
-        else:
-            yield from SINGLE[name](options)
+            continue
+        try:
+            yield from group(together, options)
+        except (BenchError, HostError, OSError, subprocess.SubprocessError) as problem:
+            print(f"{', '.join(together)} failed: {problem}", file=sys.stderr)
+            failed.extend(together)
+
+
+def group(names, options):
+    """The results of benchmarks that share a host."""
+    name = names[0]
+    if CYCLE.fullmatch(name):
+        return cycles.real([options.deb], size_of(name), names, options.runs)
+    if found := TEST_DRIVER.fullmatch(name):
+        servers, count = (int(found[1]), int(found[2])) if found[2] else (1, int(found[1]))
+        return cycles.test_driver([options.deb], name, count, servers, options.runs)
+    if PLAN.fullmatch(name):
+        return [plan(name, options)]
+    if LIMITS.fullmatch(name):
+        return limits.measure([options.deb], name, size_of(name), options.runs)
+    return SINGLE[name](options)
 
 
 def plan(name, options):

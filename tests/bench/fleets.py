@@ -45,7 +45,7 @@ class QemuGuests(Guests):
         self.fleet = Fleet(bed.host, guests) if guests else Fleet.of(bed.host, count)
         self.fleet.define()
         self._traces = self.fleet.traces()
-        bed.host.exec(f"{FLOOR} start 4 5 qemu:///system", timeout=600, check=True)
+        bed.host.exec(f"{FLOOR} start 5 4 qemu:///system", timeout=600, check=True)
         self.after_up("shutdown")
 
     def check_down(self, way):
@@ -116,5 +116,5 @@ class TestDriverGuests(Guests):
         done >/dev/null""", timeout=900, check=True)
 
     def start(self):
-        self.bed.host.exec(f"{FLOOR} start 1 5 {' '.join(self.quoted)}", timeout=600, check=True)
+        self.bed.host.exec(f"{FLOOR} start 1 4 {' '.join(self.quoted)}", timeout=600, check=True)
         self.expect_running(self.count)

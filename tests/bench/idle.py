@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What guestd costs a host on which nothing happens: CPU, wake-ups, memory, threads."""
 
-import json
+import ast
 
 from bed import Bed
 from fleets import TestDriverGuests
@@ -12,12 +12,11 @@ GUESTS = 200
 SECONDS = 60
 SETTLE = 40  # seconds: workers that a listing has brought end when idle for a while
 
-# In the host. Time on a core and voluntary switches (each ends a sleep) of all threads, by the
-# kernel's own books, to the nanosecond.
+# In the host, with the few modules of Debian's python3-minimal. Time on a core and voluntary switches
+# (each ends a sleep) of all threads, by the kernel's own books, to the nanosecond.
 LOOK = """
-import json, os, re, subprocess, sys, time
-pid = subprocess.run(["systemctl", "show", "-P", "MainPID", "guestd"], capture_output=True,
-                     text=True).stdout.strip()
+import os, re, sys, time
+pid = sys.argv[3]
 def look():
     threads = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
@@ -37,13 +36,13 @@ wakes = {}
 for thread, (name, on_cpu, sleeps) in after.items():
     _, _, earlier = before.get(thread, (name, 0, 0))
     wakes[name] = wakes.get(name, 0) + sleeps - earlier
-print(json.dumps({
+print({
     "cpu_percent": sum(now[1] - before.get(thread, ("", 0, 0))[1]
                        for thread, now in after.items()) / seconds / 1e7,
     "wakeups_per_minute": 60 * sum(wakes.values()) / seconds,
     "woken": {name: count for name, count in wakes.items() if count},
     "pss_mib": int(re.search(r"^Pss:\\s+(\\d+)", rollup, re.M)[1]) / 1024,
-    "threads": len(after)}))
+    "threads": len(after)})
 """
 
 
@@ -52,8 +51,8 @@ def measure(packages, count=GUESTS):
         guests = TestDriverGuests(bed, count)
         Guestd().enter(bed, guests, "shutdown")
         bed.host.put_file("/root/look.py", LOOK)
-        out = bed.host.out(f"python3 /root/look.py {SETTLE} {SECONDS}",
-                           timeout=SETTLE + SECONDS + 60)
-        figures = json.loads(out) | {"rss_mib": bed.memory()["mib"]}
+        out = bed.host.out(f"python3 /root/look.py {SETTLE} {SECONDS} "
+                           "$(systemctl show -P MainPID guestd)", timeout=SETTLE + SECONDS + 60)
+        figures = ast.literal_eval(out) | {"rss_mib": bed.memory()["mib"]}
         figures["woken"] = ", ".join(f"{name} {times}" for name, times in figures["woken"].items())
         return Result("idle", count, {}, figures)

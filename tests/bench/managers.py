@@ -9,9 +9,9 @@ import json
 
 from bed import FLOOR
 
-# As many connections and requests on each as libvirt's workers serve by default: max_workers = 20,
-# max_client_requests = 5.
-CONNECTIONS, REQUESTS = 4, 5
+# What libvirt's workers serve by default: max_workers = 20. One request less on each connection than
+# max_client_requests = 5, at which libvirtd stops reading it.
+CONNECTIONS, REQUESTS = 5, 4
 SCRIPT = "/usr/lib/libvirt/libvirt-guests.sh"
 
 
