@@ -8,6 +8,7 @@ import sys
 
 import autoshutdown
 import cycles
+import fleetwide
 import idle
 import latency
 import learned
@@ -20,6 +21,7 @@ CYCLE = re.compile(r"(shutdown|boot|save|restore)-[1-9]\d*")
 TEST_DRIVER = re.compile(r"testdriver-([1-9]\d*)(?:x([1-9]\d*))?")
 PLAN = re.compile(r"plan-[1-9]\d*")
 LIMITS = re.compile(r"limits-[1-9]\d*")
+FLEET = re.compile(r"fleet-[1-9]\d*")
 LATENCY_GUESTS = {"latency-request": 100, "latency-drained": 30}
 # Name: a function of (options), which gives results.
 SINGLE = {
@@ -38,12 +40,12 @@ SINGLE = {
 DEFAULT = [*(f"{half}-{size}" for size in SIZES for halves in cycles.WAYS.values()
              for half in halves),
            "testdriver-100", "testdriver-1000", "testdriver-5000", "testdriver-100x50",
-           *(f"plan-{size}" for size in (1000, 10000, 30000, 100000)), "limits-100", *SINGLE]
+           *(f"plan-{size}" for size in (1000, 10000, 30000, 100000)), "limits-100", "fleet-10000", *SINGLE]
 
 
 def knows(name):
     return name in SINGLE or any(pattern.fullmatch(name)
-                                 for pattern in (CYCLE, TEST_DRIVER, PLAN, LIMITS))
+                                 for pattern in (CYCLE, TEST_DRIVER, PLAN, LIMITS, FLEET))
 
 
 def cannot(name, options):
@@ -52,6 +54,8 @@ def cannot(name, options):
         return "" if options.deb_trixie else "give --deb-trixie, guestd's package for Debian 13"
     if PLAN.fullmatch(name):
         return "" if options.plan else "give --plan, the program guestd_bench_plan"
+    if FLEET.fullmatch(name):
+        return "" if options.guestctl else "give --guestctl, the program"
     return "" if options.deb else "give --deb, guestd's package"
 
 
@@ -90,6 +94,8 @@ def group(names, options):
         return [plan(name, options)]
     if LIMITS.fullmatch(name):
         return limits.measure([options.deb], name, size_of(name), options.runs)
+    if FLEET.fullmatch(name):
+        return [fleetwide.measure(options.guestctl, size_of(name))]
     return SINGLE[name](options)
 
 
