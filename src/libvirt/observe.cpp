@@ -3,7 +3,6 @@
 
 #include <libvirt/virterror.h>
 
-#include <pugixml.hpp>
 #include <string_view>
 
 #include "libvirt/errors.hpp"
@@ -16,7 +15,6 @@ namespace guestd::libvirt {
 namespace {
 
 constexpr std::size_t kMaxMetadata = 64 * 1024;
-constexpr std::string_view kAgentChannel = "org.qemu.guest_agent.0";
 
 struct State {
     int state = 0;
@@ -61,32 +59,6 @@ void read_definition(UriContext& context, virDomainPtr domain, GuestInfo& info) 
 }
 
 }  // namespace
-
-XmlFacts parse_domain_xml(const char* text) {
-    XmlFacts facts;
-    pugi::xml_document document;
-    if (!document.load_string(text)) {
-        return facts;
-    }
-    const auto domain = document.child("domain");
-    // libvirt always writes KiB here, whatever it was given.
-    facts.memory = Bytes{domain.child("memory").text().as_ullong() * 1024};
-    for (const auto& disk : domain.child("devices").children("disk")) {
-        facts.disks.emplace_back(disk.child("target").attribute("dev").as_string());
-    }
-    for (const auto& interface : domain.child("devices").children("interface")) {
-        facts.macs.emplace_back(interface.child("mac").attribute("address").as_string());
-    }
-    for (const auto& channel : domain.child("devices").children("channel")) {
-        const auto target = channel.child("target");
-        if (kAgentChannel == target.attribute("name").as_string()) {
-            facts.agent_channel = true;
-            facts.agent_connected =
-                std::string_view{"connected"} == target.attribute("state").as_string();
-        }
-    }
-    return facts;
-}
 
 std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain) {
     if (context.xml_waits_for_jobs) {

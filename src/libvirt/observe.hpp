@@ -5,25 +5,14 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "libvirt/context.hpp"
+#include "libvirt/domain_xml.hpp"
 #include "libvirt/handles.hpp"
 
 namespace guestd::libvirt {
 
 inline constexpr const char* kPolicyNamespace = "urn:guestd:policy:1";
-
-/// What only a guest's XML tells.
-struct XmlFacts {
-    Bytes memory{};
-    bool agent_channel = false;
-    bool agent_connected = false;
-    std::vector<std::string> disks;  ///< "vda"
-    std::vector<std::string> macs;   ///< of its interfaces
-};
-/// Pure. Text that is no domain XML gives the defaults.
-XmlFacts parse_domain_xml(const char* text);
 
 /// Empty when the guest is in a job that the reading would have to wait for, or is gone. Blocks.
 std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain);
