@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Arguments of D-Bus methods, by whoever is on the bus. Two ends of one socket: a caller made of the
-// fuzzer's bytes, and the daemon's bus code with a facade that agrees to everything. Each call gets
-// exactly one answer; commands go through the same question "who asks?" as on a real bus.
-#include <sys/socket.h>
-
+// Arguments of D-Bus methods, by whoever is on the bus. Two ends of one socket: a caller made of
+// the fuzzer's bytes, and the daemon's bus code with a facade that agrees to everything. Each call
+// gets exactly one answer; commands go through the same question "who asks?" as on a real bus.
 #include <fuzzer/FuzzedDataProvider.h>
+#include <sys/socket.h>
 
 #include "fuzz.hpp"
 #include "systemd/bus_manager.hpp"
@@ -18,7 +17,9 @@ namespace {
 
 class AgreeableFacade : public bus::Facade {
 public:
-    bus::StatusView status() const override { return {.version = "1", .active_run = {bus::RunView{}}}; }
+    bus::StatusView status() const override {
+        return {.version = "1", .active_run = {bus::RunView{}}};
+    }
     std::optional<bus::ProgressView> progress() const override { return bus::ProgressView{}; }
     std::vector<bus::GuestView> guests(const std::vector<std::string>& globs) const override {
         std::vector<bus::GuestView> found{{.uri = "test:///a", .uuid = {}, .name = "db"}};
@@ -55,7 +56,8 @@ using Connection = std::unique_ptr<sd_bus, bus::Unref<sd_bus_close_unref>>;
 
 /// "Who asks?" is answered by the bus, of which there is none: root.
 int say_root(sd_bus_message* message, void*, sd_bus_error*) noexcept {
-    if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus", "GetConnectionUnixUser") <= 0)
+    if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus", "GetConnectionUnixUser") <=
+        0)
         return 0;
     sd_bus_message* reply = nullptr;
     const std::uint32_t root = 0;
@@ -72,8 +74,9 @@ Connection connection_on(int fd, bool server) {
     require(sd_bus_new(&made) >= 0, "a connection");
     Connection connection{made};
     require(sd_bus_set_fd(made, fd, fd) >= 0 && sd_bus_set_anonymous(made, 1) >= 0 &&
-                (!server || sd_bus_set_server(made, 1, SD_ID128_MAKE(1, 2, 3, 4, 5, 6, 7, 8, 9, a, b,
-                                                                    c, d, e, f, 10)) >= 0),
+                (!server ||
+                 sd_bus_set_server(
+                     made, 1, SD_ID128_MAKE(1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, f, 10)) >= 0),
             "its settings");
     return connection;
 }
@@ -88,7 +91,8 @@ struct Ends {
 
     Ends() {
         int pair[2];
-        require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0, "a socket");
+        require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0,
+                "a socket");
         server = connection_on(pair[0], true);
         client = connection_on(pair[1], false);
         require(sd_bus_add_object_vtable(server.get(), nullptr, bus::kPath, bus::kManager,
@@ -167,11 +171,11 @@ struct Method {
     const char* name;
     const char* signature;
 };
-constexpr Method kMethods[] = {
-    {"Status", ""},      {"ListGuests", "as"}, {"ListUris", ""},  {"ListResumeList", ""},
-    {"ListRuns", "u"},   {"RunGuests", "u"},   {"RunSpans", "u"}, {"Explain", "ss"},
-    {"Boot", "asa{sv}"}, {"Drain", "asa{sv}"}, {"Cancel", "u"},   {"Forget", "ss"},
-    {"Reload", ""}};
+constexpr Method kMethods[] = {{"Status", ""},         {"ListGuests", "as"}, {"ListUris", ""},
+                               {"ListResumeList", ""}, {"ListRuns", "u"},    {"RunGuests", "u"},
+                               {"RunSpans", "u"},      {"Explain", "ss"},    {"Boot", "asa{sv}"},
+                               {"Drain", "asa{sv}"},   {"Cancel", "u"},      {"Forget", "ss"},
+                               {"Reload", ""}};
 
 bus::Message call_of(sd_bus* client, FuzzedDataProvider& from) {
     sd_bus_message* made = nullptr;

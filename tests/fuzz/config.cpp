@@ -2,13 +2,15 @@
 // guestd.toml, as an administrator writes it. What is accepted answers every question, and loads
 // again from its bundle with the same values.
 #include "config/config.hpp"
+
 #include "fuzz.hpp"
 
 using namespace guestd;
 using fuzz::require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto loaded = config::Config::load(config::text_source(std::string{fuzz::text_of(data, size)}));
+    const auto loaded =
+        config::Config::load(config::text_source(std::string{fuzz::text_of(data, size)}));
     if (!loaded) {
         require(!loaded.error().empty(), "a refused text has a problem");
         return 0;

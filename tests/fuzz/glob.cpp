@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A pattern, a line end, a name. The C library's fnmatch() is the judge of what both understand.
+#include "config/glob.hpp"
+
 #include <fnmatch.h>
 
-#include "config/glob.hpp"
 #include "fuzz.hpp"
 
 using namespace guestd;
@@ -19,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (config::is_literal(pattern))
         fuzz::require(config::glob_matches(pattern, name) == (pattern == name), "a literal");
     if (plain)
-        fuzz::require(config::glob_matches(pattern, config::glob_sample(pattern)), "its own sample");
+        fuzz::require(config::glob_matches(pattern, config::glob_sample(pattern)),
+                      "its own sample");
     return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The metadata of a guest, which whoever may define guests writes: it can refuse its own policy,
 // never anybody else's.
-#include "config/config.hpp"
 #include "config/metadata.hpp"
+
+#include "config/config.hpp"
 #include "fuzz.hpp"
 
 using namespace guestd;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // /etc/default/guestd and libvirt-guests' own, which any program may have written.
 #include "config/sysconfig.hpp"
+
 #include "ctl/import_notes.hpp"
 #include "fuzz.hpp"
 
@@ -8,8 +9,8 @@ using namespace guestd;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     config::Problems problems;
-    const auto variables = config::parse_sysconfig(
-        "guestd", std::string{fuzz::text_of(data, size)}, problems);
+    const auto variables =
+        config::parse_sysconfig("guestd", std::string{fuzz::text_of(data, size)}, problems);
     for (const auto& variable : variables)
         fuzz::require(!variable.name.empty() && variable.place.line > 0,
                       "a variable has a name and a place");

@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     round_trip(text, config::parse_size, config::format_size);
     round_trip(text, config::parse_probe, config::format_probe);
     round_trip(text, config::parse_need, config::format_need);
-    round_trip(text, [](std::string_view step) { return config::parse_step(step); },
-               config::format_step);
+    round_trip(
+        text, [](std::string_view step) { return config::parse_step(step); }, config::format_step);
     return 0;
 }
