@@ -2,6 +2,7 @@
 #include "systemd/bus_message.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "guestd/utf8.hpp"
@@ -54,6 +55,9 @@ Option read_option(sd_bus_message* message, const std::string& key, char type) {
 Failure::Failure(const Error& error) : Failure(error_name(error.code()), error.message()) {}
 
 int check(int result, const char* doing) {
+    // sd-bus is stricter than the bus daemon about what text is.
+    if (result == -EBADMSG)
+        throw Failure{kErrorInvalid, std::string{"cannot "} + doing + ": it is malformed"};
     if (result < 0)
         throw Failure{kErrorInternal, std::string{"cannot "} + doing + ": " + strerror(-result)};
     return result;
