@@ -3,8 +3,8 @@
 at which it writes to the disk, and at random instants; systemd starts it again.
 
 After each: no guest is lost, none is started or asked to stop by two lives needlessly, who depends
-on whom is kept, the resume list is right. At last, killed all the time, a drain still ends by the
-deadline that it began with.
+on whom is kept, the resume list is right. Killed again and again, a drain ends by the deadline that it began
+with; hung (SIGSTOP), guestd is killed by systemd's watchdog, and its next life goes on.
 
 GUESTD_KILLS says at how many random instants; GUESTD_SEED makes them the same again.
 """
@@ -21,15 +21,20 @@ KINDS = ("container",)
 MANAGERS = ("guestd",)
 TIMEOUT = 3600
 
-KILLS = int(os.environ.get("GUESTD_KILLS", "10"))
+KILLS = int(os.environ.get("GUESTD_KILLS", "6"))
 SEED = int(os.environ.get("GUESTD_SEED", "0")) or random.randrange(1, 1 << 30)
 DEADLINE = 60
+STEP = 12  # seconds, of a guest that never obeys
 CONFIG = f"""
 [boot]
 ready = "running"
 [shutdown]
 stop = ["shutdown 40s", "destroy"]
 deadline = "{DEADLINE}s"
+[[guest]]
+name = "deaf"
+shutdown.stop = ["shutdown {STEP}s", "destroy"]
+shutdown.resend = "2s"
 [[guest]]
 name = "web"
 requires = ["db"]
@@ -47,6 +52,9 @@ until grep -q 'TracerPid:.*[1-9]' /proc/$tid/status; do sleep 0.01; done
 guestctl {verb}; true"""
 AFTER = """pid=$(systemctl show -P MainPID guestd)
 guestctl {verb}; sleep {seconds:.3f}; kill -KILL $pid; true"""
+
+# The unit's own times are 30 s each, which a test need not wait for.
+IMPATIENT = "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n"
 
 
 class Matrix:
@@ -123,12 +131,56 @@ def every_point(matrix):
 
 
 def random_instants(matrix):
+    """Every other kill strikes a drain, every other one a boot; the last one leaves all down."""
     chance = random.Random(SEED)
-    print(f"{KILLS} kills at random instants (GUESTD_SEED={SEED})")
-    while (left := KILLS - matrix.kills) > 0:
-        matrix.drained(lambda verb: AFTER.format(verb=verb, seconds=chance.uniform(0, 0.6)))
-        if left > 1:
+    for kill in range(KILLS):
+        if kill % 2 == 0:
+            matrix.drained(lambda verb: AFTER.format(verb=verb, seconds=chance.uniform(0, 0.6)))
+        else:
             matrix.booted(lambda verb: AFTER.format(verb=verb, seconds=chance.uniform(0, 1.2)))
+    if KILLS % 2:
+        matrix.booted(lambda verb: f"guestctl {verb}")
+    print(f"killed at {KILLS} random instants (GUESTD_SEED={SEED})")
+
+
+def end_of_deaf(host, fault):
+    """Drains a guest that never obeys; `fault` may wait until it has been asked so many times.
+    Returns after how many seconds libvirt saw its end."""
+    deaf = Fleet(host, [Guest("deaf", deaf=True)])
+    before = deaf.traces()["deaf"]
+    begun = float(host.out("date +%s.%N; guestctl drain --yes deaf >/dev/null"))
+    fault(lambda times: deaf.wait_traces(before + "A" * times + "*"))
+    outside.settled(host)
+    expect("deaf" not in outside.qemus(host), f"left: {outside.qemus(host)}")
+    expect(outside.runs(host)[-1][1:] == ("drain", "finished", DEADLINE), f"{outside.runs(host)[-1]}")
+    return [at for at, name in observe.events(host, "Stopped") if name == "deaf"][-1] - begun
+
+
+def killed_again_and_again(host):
+    """By each of three lives it is asked anew. What counts is when the first one asked."""
+    def fault(wait_asked):
+        for life in range(3):
+            wait_asked(life + 1)
+            host.exec("systemctl kill -s KILL guestd", check=True)
+    took = end_of_deaf(host, fault)
+    expect(took <= STEP + 1, f"killed three times, a step of {STEP} s ended after {took:.1f} s")
+    print(f"killed three times, the step of {STEP} s ended after {took:.1f} s")
+
+
+def hung(host):
+    host.put_file("/etc/systemd/system/guestd.service.d/hung.conf", IMPATIENT)
+    host.exec("systemctl daemon-reload && systemctl restart guestd", check=True)
+    outside.settled(host)
+    pid = outside.main_pid(host)
+
+    def fault(wait_asked):
+        wait_asked(1)
+        host.exec("systemctl kill -s STOP guestd", check=True)
+        observe.eventually(lambda: outside.main_pid(host) not in (0, pid), lambda: "it still hangs")
+    took = end_of_deaf(host, fault)
+    expect(took <= STEP + 1, f"hung, a step of {STEP} s ended after {took:.1f} s")
+    expect("watchdog" in host.journal("-u", "guestd").lower(), "it was not the watchdog")
+    print(f"hung until the watchdog killed it: the step of {STEP} s ended after {took:.1f} s")
 
 
 def run(context):
@@ -141,3 +193,10 @@ def run(context):
     matrix.fleet.define().start()
     observe.wait_known(matrix.fleet)
     every_point(matrix)
+    random_instants(matrix)
+
+    deaf = Fleet(host, [Guest("deaf", deaf=True)]).define().start()
+    observe.wait_known(deaf)
+    killed_again_and_again(host)
+    deaf.start()
+    hung(host)

@@ -105,7 +105,8 @@ systemctl start guestd"""
 # Every write of the store's thread fails, as on a disk that dies; other reads and writes do not.
 EIO = """pid=$(systemctl show -P MainPID guestd)
 task=$(grep -lx store /proc/$pid/task/*/comm); tid=$(basename ${task%/comm})
-systemd-run --quiet --collect --unit=dying strace -qq -p $tid -o /dev/null \\
+systemd-run --quiet --collect -p DefaultDependencies=no --unit=dying \\
+    strace -qq -p $tid -o /dev/null \\
     -e trace=pwrite64,fdatasync,fsync -e inject=pwrite64,fdatasync,fsync:error=EIO
 until grep -q 'TracerPid:.*[1-9]' /proc/$tid/status; do sleep 0.01; done"""
 
