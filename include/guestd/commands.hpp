@@ -116,8 +116,8 @@ struct WatchHost {
     bool wanted = false;
 };
 
-/// Begin (or replace) a run with its guests and, for a drain, its resume entries: one transaction.
-/// Existing entries of other guests stay.
+/// Begin a run, or go on with it, with guests and, for a drain, their resume entries: one
+/// transaction. What is stored of other guests stays.
 struct StoreRun {
     StoreId id = 0;
     RunRecord run;

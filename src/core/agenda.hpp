@@ -3,8 +3,8 @@
 
 /// Which task wants to be looked at when. One time per key; O(log n) to set, O(1) to ask.
 
-#include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -16,10 +16,15 @@ template <class Key>
 class Agenda {
 public:
     void set(const Key& key, TimePoint at) {
-        clear(key);
         if (at == kNever)
-            return;
-        times_.emplace(key, at);
+            return clear(key);
+        const auto [known, fresh] = times_.try_emplace(key, at);
+        if (!fresh) {
+            if (known->second == at)
+                return;  // most events change nothing about when a task is next looked at
+            queue_.erase({known->second, key});
+            known->second = at;
+        }
         queue_.emplace(at, key);
     }
 
@@ -45,7 +50,7 @@ public:
     }
 
 private:
-    std::map<Key, TimePoint> times_;
+    std::unordered_map<Key, TimePoint> times_;
     std::set<std::pair<TimePoint, Key>> queue_;
 };
 

@@ -17,10 +17,10 @@ constexpr std::size_t kLongNames = 60;
 }  // namespace
 
 BootRun::BootRun(RunRecord record, std::vector<GuestId> only)
-    : record_(std::move(record)), only_(only.begin(), only.end()) {}
+    : record_(std::move(record)), selection_(record_.selection), only_(only.begin(), only.end()) {}
 
 BootRun::BootRun(RunRecord record, std::vector<RunGuestRecord> recorded)
-    : record_(std::move(record)), continued_(true) {
+    : record_(std::move(record)), selection_(record_.selection), continued_(true) {
     for (const auto& row : recorded) {
         recorded_[{row.uri, row.uuid}] = row;
         recorded_uris_.insert(row.uri);

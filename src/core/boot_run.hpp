@@ -129,7 +129,7 @@ private:
     BootTask& add(Context& ctx, const GuestId& id, std::string name);
     void settle_entry_without_guest(Context& ctx, UriId uri, const ResumeEntry& entry);
     void settle_recorded_without_guest(Context& ctx, UriId uri);
-    void store_rows(Context& ctx);
+    void store_rows(Context& ctx, UriId uri);
     RunGuestRecord row_of(const Context& ctx, const BootTask& task) const;
     static void join(BootTask& need, BootTask& next, bool hard);
     void arrange(Context& ctx, const std::vector<GuestId>& ids,
@@ -184,6 +184,7 @@ private:
     bool out_of_tries(Context& ctx, BootTask& task, const std::string& why);
 
     RunRecord record_;
+    Selection selection_;
     std::set<GuestId> only_;
     bool continued_ = false;
     std::map<Key, RunGuestRecord> recorded_;

@@ -39,7 +39,7 @@ void BootRun::seed(Context& ctx, UriId id) {
         if (ctx.fleet.state(GuestId{id, entry.uuid}) == GuestState::absent)
             settle_entry_without_guest(ctx, id, entry);
     settle_recorded_without_guest(ctx, id);
-    store_rows(ctx);
+    store_rows(ctx, id);
     arrange(ctx, ids, nodes);
 }
 
@@ -52,7 +52,7 @@ bool BootRun::chosen(const Context& ctx, const Guest& guest, const StartPolicy& 
                      const ResumeEntry* entry) const {
     if (!only_.empty())
         return only_.contains(guest.id);
-    if (!selected(record_.selection, guest.info.name))
+    if (!selection_.has(guest.info.name))
         return false;
     if (const auto* row = recorded(ctx, guest.id))
         return is_open(*row);
@@ -129,7 +129,7 @@ bool BootRun::take_up(Context& ctx, BootTask& task, const RunGuestRecord& row, b
 void BootRun::settle_entry_without_guest(Context& ctx, UriId uri, const ResumeEntry& entry) {
     const GuestId id{uri, entry.uuid};
     const auto* row = recorded(ctx, id);
-    if (!selected(record_.selection, entry.name) || (!only_.empty() && !only_.contains(id)) ||
+    if (!selection_.has(entry.name) || (!only_.empty() && !only_.contains(id)) ||
         (row != nullptr && !is_open(*row)))
         return;
     auto& task = add(ctx, id, entry.name);
@@ -147,9 +147,12 @@ void BootRun::settle_entry_without_guest(Context& ctx, UriId uri, const ResumeEn
 }
 
 void BootRun::settle_recorded_without_guest(Context& ctx, UriId uri) {
-    for (const auto& [key, row] : recorded_) {
+    const auto& text = ctx.uri_text(uri);
+    for (auto at = recorded_.lower_bound({text, Uuid{}});
+         at != recorded_.end() && at->first.first == text; ++at) {
+        const auto& row = at->second;
         const GuestId id{uri, row.uuid};
-        if (row.uri != ctx.uri_text(uri) || !is_open(row) || tasks_.contains(id))
+        if (!is_open(row) || tasks_.contains(id))
             continue;
         finish(ctx, add(ctx, id, row.name), was_up(row) ? row.outcome : Outcome::gone,
                "libvirt does not know this guest any more");
@@ -166,15 +169,13 @@ BootTask& BootRun::add(Context& ctx, const GuestId& id, std::string name) {
     return tasks_.insert_or_assign(id, std::move(task)).first->second;
 }
 
-/// All rows at once: a run that is continued tells by them which URIs it had looked at, and must
-/// not find half of one.
-void BootRun::store_rows(Context& ctx) {
-    auto rows = recorded_;
-    for (const auto& [id, task] : tasks_)
-        rows[{ctx.uri_text(id.uri), id.uuid}] = row_of(ctx, task);
+/// All rows of the URI at once: a run that is continued tells by them which URIs it had looked at,
+/// and must not find half of one.
+void BootRun::store_rows(Context& ctx, UriId uri) {
     StoreRun store{.id = 0, .run = record_};
-    for (auto& [key, row] : rows)
-        store.guests.push_back(std::move(row));
+    for (auto at = tasks_.lower_bound(GuestId{uri, {}}); at != tasks_.end() && at->first.uri == uri;
+         ++at)
+        store.guests.push_back(row_of(ctx, at->second));
     ctx.out.emplace_back(std::move(store));
 }
 

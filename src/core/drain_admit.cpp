@@ -36,7 +36,7 @@ std::tuple<int, std::uint64_t, GuestId> DrainRun::ready_key(const DrainTask& tas
 
 bool DrainRun::wanted(const Context& ctx, const Guest& guest) const {
     return (is_active(guest.info.state) || ctx.calls.modifying(guest.id) == CallKind::start) &&
-           selected(record_.selection, guest.info.name);
+           selection_.has(guest.info.name);
 }
 
 std::vector<GuestId> DrainRun::add_guests(Context& ctx, UriId uri) {

@@ -9,10 +9,13 @@
 namespace guestd::core {
 
 DrainRun::DrainRun(RunRecord record, std::optional<Duration> deadline)
-    : record_(std::move(record)), deadline_override_(deadline) {}
+    : record_(std::move(record)), selection_(record_.selection), deadline_override_(deadline) {}
 
 DrainRun::DrainRun(RunRecord record, std::vector<RunGuestRecord> recorded)
-    : record_(std::move(record)), continued_(true), recorded_(std::move(recorded)) {}
+    : record_(std::move(record)),
+      selection_(record_.selection),
+      continued_(true),
+      recorded_(std::move(recorded)) {}
 
 void DrainRun::set_up_uris(Context& ctx) {
     const auto connect_time = ctx.policy.daemon().connect_timeout;

@@ -203,6 +203,7 @@ private:
     Uri& uri_of(const DrainTask& task) { return uris_[static_cast<std::size_t>(task.id.uri)]; }
 
     RunRecord record_;
+    Selection selection_;
     std::optional<Duration> deadline_override_;
     bool continued_ = false;
     std::vector<RunGuestRecord> recorded_;

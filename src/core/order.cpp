@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 namespace guestd::core {
@@ -12,8 +13,26 @@ namespace {
 
 using Index = Order::Index;
 
+bool is_wildcard(char c) {
+    return c == '*' || c == '?' || c == '[';
+}
+
 bool is_glob(const std::string& pattern) {
     return pattern.find_first_of("*?[\\") != std::string::npos;
+}
+
+/// The name that a pattern without wildcards stands for: the reverse of glob_escape().
+std::optional<std::string> only_match(const std::string& pattern) {
+    std::string name;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        const bool escape = pattern[i] == '\\';
+        if (escape && ++i == pattern.size())
+            return std::nullopt;
+        if (!escape && is_wildcard(pattern[i]))
+            return std::nullopt;
+        name += pattern[i];
+    }
+    return name;
 }
 
 /// Each pattern is matched against all names once, however many guests use it; plain names are
@@ -141,17 +160,30 @@ bool glob_matches(const std::string& pattern, const std::string& name) {
 std::string glob_escape(const std::string& name) {
     std::string pattern;
     for (const char c : name) {
-        if (c == '*' || c == '?' || c == '[' || c == '\\')
+        if (is_wildcard(c) || c == '\\')
             pattern += '\\';
         pattern += c;
     }
     return pattern;
 }
 
+Selection::Selection(const std::vector<std::string>& patterns) {
+    for (const auto& pattern : patterns) {
+        names_.insert(pattern);  // a broken pattern matches itself
+        if (auto name = only_match(pattern))
+            names_.insert(std::move(*name));
+        else
+            globs_.push_back(pattern);
+    }
+}
+
+bool Selection::has(const std::string& name) const {
+    return names_.empty() || names_.contains(name) ||
+           std::ranges::any_of(globs_, [&](const auto& glob) { return glob_matches(glob, name); });
+}
+
 bool selected(const std::vector<std::string>& patterns, const std::string& name) {
-    return patterns.empty() || std::ranges::any_of(patterns, [&](const auto& pattern) {
-               return pattern == name || glob_matches(pattern, name);
-           });
+    return Selection{patterns}.has(name);
 }
 
 Order build_order(std::span<const OrderNode> nodes) {

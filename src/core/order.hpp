@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace guestd::core {
@@ -40,7 +41,20 @@ Order build_order(std::span<const OrderNode> nodes);
 bool glob_matches(const std::string& pattern, const std::string& name);
 /// A pattern that matches this name and no other.
 std::string glob_escape(const std::string& name);
-/// No pattern at all selects everything.
+
+/// Whom a run is about. No pattern at all selects everything. A pattern that can match one name
+/// only is looked up, so that a list of all guests by name costs no more than the guests.
+class Selection {
+public:
+    explicit Selection(const std::vector<std::string>& patterns);
+    bool has(const std::string& name) const;
+
+private:
+    std::unordered_set<std::string> names_;
+    std::vector<std::string> globs_;
+};
+
+/// The same, asked once.
 bool selected(const std::vector<std::string>& patterns, const std::string& name);
 
 }  // namespace guestd::core

@@ -97,7 +97,8 @@ std::optional<double> SavePace::measured_rate(TimePoint now) const {
         return std::nullopt;
     double through = 0;
     for (const auto& [id, save] : saves_)
-        through += left_at(save.samples, begin) - left_at(save.samples, end);
+        if (save.seen() > begin)
+            through += left_at(save.samples, begin) - left_at(save.samples, end);
     return through > 0 ? std::optional{through / seconds(end - begin)} : std::nullopt;
 }
 

@@ -214,7 +214,9 @@ void App::carry_out(Command& command) {
             } else if constexpr (std::is_same_v<T, WatchHost>) {
                 sensors_->watch_host(what.wanted);
             } else if constexpr (std::is_same_v<T, Notice>) {
-                const auto run = machine_->active_run();
+                // Only that one tells of the run; its record may list thousands of guests.
+                const auto run =
+                    what.kind == NoticeKind::run_started ? machine_->active_run() : std::nullopt;
                 announcer_->announce(what, run ? std::optional{run->run} : std::nullopt);
             } else {
                 if constexpr (std::is_same_v<T, StoreRun> || std::is_same_v<T, StoreEntries>)

@@ -4,9 +4,9 @@
 /// Virtual time: what is to happen, in order of time and, at one instant, in order of scheduling.
 /// Nothing here depends on anything but the order of calls, so a run repeats exactly.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <queue>
 #include <utility>
 #include <vector>
 
@@ -21,14 +21,17 @@ public:
     TimePoint now() const { return now_; }
     /// Not before `now`; kNever = never.
     void schedule(TimePoint at, Action action) {
-        if (at != kNever)
-            queue_.push({at < now_ ? now_ : at, ++scheduled_, std::move(action)});
+        if (at == kNever)
+            return;
+        queue_.push_back({at < now_ ? now_ : at, ++scheduled_, std::move(action)});
+        std::push_heap(queue_.begin(), queue_.end());
     }
     void schedule_in(Duration time, Action action) { schedule(now_ + time, std::move(action)); }
-    TimePoint next() const { return queue_.empty() ? kNever : queue_.top().at; }
+    TimePoint next() const { return queue_.empty() ? kNever : queue_.front().at; }
     void run_next() {
-        const auto item = queue_.top();
-        queue_.pop();
+        std::pop_heap(queue_.begin(), queue_.end());
+        auto item = std::move(queue_.back());
+        queue_.pop_back();
         now_ = item.at;
         item.action();
     }
@@ -46,7 +49,7 @@ private:
     };
     TimePoint now_{};
     std::uint64_t scheduled_ = 0;
-    std::priority_queue<Item> queue_;
+    std::vector<Item> queue_;  ///< a heap, and not a priority_queue: that one copies its actions
 };
 
 /// splitmix64: the same numbers on every platform, unlike the distributions of <random>.

@@ -72,20 +72,20 @@ void Driver::feed(const Event& event) {
     carry_out(machine_->step(event, now()));
 }
 
-void Driver::carry_out(const Outbox& out) {
-    for (const auto& command : out) {
+void Driver::carry_out(Outbox out) {
+    for (auto& command : out) {
         if (dies_here())
             return;
         note(command);
         watch(command);
-        carry_out(command);
+        carry_out(std::move(command));
     }
     dies_here();
 }
 
-void Driver::carry_out(const Command& command) {
+void Driver::carry_out(Command command) {
     std::visit(
-        [this](const auto& what) {
+        [this](auto& what) {
             using Kind = std::decay_t<decltype(what)>;
             if constexpr (std::is_same_v<Kind, Call>)
                 world_.submit(what);
@@ -98,7 +98,7 @@ void Driver::carry_out(const Command& command) {
             else if constexpr (std::is_same_v<Kind, WatchHost>)
                 world_.watch_host(what.wanted);
             else if constexpr (!std::is_same_v<Kind, Notice>)
-                store_.write(what);
+                store_.write(std::move(what));
         },
         command);
 }

@@ -65,8 +65,8 @@ private:
             transcript_.push_back({now(), life_, what});
     }
     void feed(const Event& event);
-    void carry_out(const Outbox& out);
-    void carry_out(const Command& command);
+    void carry_out(Outbox out);
+    void carry_out(Command command);
     /// True when guestd dies here.
     bool dies_here();
 

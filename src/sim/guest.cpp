@@ -120,6 +120,7 @@ void World::power_cycle() {
         ++uri->daemon;
         uri->busy = uri->busy_urgent = 0;
         uri->backlog.clear();
+        uri->urgent_backlog.clear();
         uri->frozen_from = uri->frozen_to = kNever;
         uri->daemon_up = true;
         if (uri->way_back < clock_.now() || uri->way_back == kNever)

@@ -93,22 +93,32 @@ void World::abandon(const AbandonCall& call) {
 }
 
 void World::arrive(const Handle& call) {
-    uri(call->call.guest).backlog.push_back(call);
+    auto& target = uri(call->call.guest);
+    call->arrived = ++arrivals_;
+    (call->ordinary ? target.backlog : target.urgent_backlog).push_back(call);
     work(call->call.guest.uri);
+}
+
+/// The first to have come of those for whom there is a worker; null = none.
+World::Handle World::next_to_serve(Uri& uri) {
+    const bool worker = uri.busy < uri.model.workers;
+    const bool ordinary = worker && !uri.backlog.empty();
+    const bool urgent =
+        !uri.urgent_backlog.empty() && (worker || uri.busy_urgent < uri.model.urgent_workers);
+    if (!ordinary && !urgent)
+        return nullptr;
+    auto& queue =
+        !urgent || (ordinary && uri.backlog.front()->arrived < uri.urgent_backlog.front()->arrived)
+            ? uri.backlog
+            : uri.urgent_backlog;
+    auto call = std::move(queue.front());
+    queue.pop_front();
+    return call;
 }
 
 void World::work(UriId id) {
     auto& target = uri(id);
-    const auto free = [&](const Handle& call) {
-        return target.busy < target.model.workers ||
-               (!call->ordinary && target.busy_urgent < target.model.urgent_workers);
-    };
-    for (;;) {
-        const auto found = std::ranges::find_if(target.backlog, free);
-        if (found == target.backlog.end())
-            return;
-        const auto call = *found;
-        target.backlog.erase(found);
+    while (const auto call = next_to_serve(target)) {
         call->ordinary = target.busy < target.model.workers;
         ++(call->ordinary ? target.busy : target.busy_urgent);
         auto& asked = guest(call->call.guest);
@@ -149,13 +159,14 @@ void World::reply(const Handle& call, CallStatus status, std::string message, By
     --(call->ordinary ? target.busy : target.busy_urgent);
     auto returned = answer(call, status, std::move(message));
     returned.bytes = bytes;
-    clock_.schedule_in(target.model.latency, [this, call, returned = std::move(returned)] {
-        auto& from = uri(returned.guest);
-        if (!client_ || from.connection != call->connection)
-            return;
-        from.pending.erase(returned.id);
-        tell(returned);
-    });
+    clock_.schedule_in(target.model.latency,
+                       [this, call, returned = std::move(returned)]() mutable {
+                           auto& from = uri(returned.guest);
+                           if (!client_ || from.connection != call->connection)
+                               return;
+                           from.pending.erase(returned.id);
+                           tell(std::move(returned));
+                       });
     as_daemon(id.uri, Duration::zero(), [this, id] { work(id.uri); });
 }
 

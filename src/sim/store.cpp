@@ -6,12 +6,12 @@ namespace guestd::sim {
 void Store::write(Write write) {
     if (health == Health::silent)
         return;
-    clockwork_.schedule_in(latency, [this, life = life_, write = std::move(write)] {
+    clockwork_.schedule_in(latency, [this, life = life_, write = std::move(write)]() mutable {
         if (life != life_)
             return;
         const bool durable = health == Health::good;
         if (durable)
-            std::visit([this](const auto& command) { apply(command); }, write);
+            std::visit([this](auto& command) { apply(command); }, write);
         const auto id = std::visit(
             [](const auto& command) -> StoreId {
                 if constexpr (requires { command.id; })
@@ -25,31 +25,31 @@ void Store::write(Write write) {
     });
 }
 
-void Store::apply(const StoreRun& write) {
+void Store::apply(StoreRun& write) {
     runs[write.run.id] = write.run;
     auto& rows = guests[write.run.id];
-    rows.clear();
-    for (const auto& row : write.guests)
-        rows[{row.uri, row.uuid}] = row;
-    for (const auto& entry : write.entries)
-        entries[{entry.uri, entry.uuid}] = entry;
+    for (auto& row : write.guests)
+        rows[{row.uri, row.uuid}] = std::move(row);
+    for (auto& entry : write.entries)
+        entries[{entry.uri, entry.uuid}] = std::move(entry);
 }
 
-void Store::apply(const StoreEntries& write) {
-    for (const auto& entry : write.entries)
-        entries[{entry.uri, entry.uuid}] = entry;
+void Store::apply(StoreEntries& write) {
+    for (auto& entry : write.entries)
+        entries[{entry.uri, entry.uuid}] = std::move(entry);
 }
 
 void Store::apply(const DropEntry& write) {
     entries.erase({write.uri, write.uuid});
 }
 
-void Store::apply(const StoreGuest& write) {
-    guests[write.guest.run][{write.guest.uri, write.guest.uuid}] = write.guest;
+void Store::apply(StoreGuest& write) {
+    auto& row = write.guest;
+    guests[row.run][{row.uri, row.uuid}] = std::move(row);
 }
 
-void Store::apply(const StoreSpan& write) {
-    spans.push_back(write.span);
+void Store::apply(StoreSpan& write) {
+    spans.push_back(std::move(write.span));
 }
 
 void Store::apply(const StoreLearned& write) {

@@ -46,11 +46,11 @@ public:
     std::map<std::string, double> learned;
 
 private:
-    void apply(const StoreRun& write);
-    void apply(const StoreEntries& write);
+    void apply(StoreRun& write);
+    void apply(StoreEntries& write);
     void apply(const DropEntry& write);
-    void apply(const StoreGuest& write);
-    void apply(const StoreSpan& write);
+    void apply(StoreGuest& write);
+    void apply(StoreSpan& write);
     void apply(const StoreLearned& write);
     void apply(const StoreRunEnd& write);
 

@@ -96,6 +96,7 @@ void World::kill_daemon(UriId id, TimePoint from, TimePoint to) {
         ++uri.daemon;
         uri.busy = uri.busy_urgent = 0;
         uri.backlog.clear();
+        uri.urgent_backlog.clear();
         uri.way_back = to;
         lose(id, "libvirtd has gone");
         clock_.schedule(to, [this, id] { daemon_returns(id); });
@@ -217,9 +218,9 @@ GuestInfo World::info_of(const Guest& guest) const {
 
 void World::deliver(UriId id, Duration delay, Event event) {
     const auto connection = uri(id).connection;
-    clock_.schedule_in(delay, [this, id, connection, event = std::move(event)] {
+    clock_.schedule_in(delay, [this, id, connection, event = std::move(event)]() mutable {
         if (client_ && uri(id).connected && uri(id).connection == connection)
-            tell(event);
+            tell(std::move(event));
     });
 }
 

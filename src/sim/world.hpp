@@ -100,6 +100,7 @@ private:
         Call call;
         unsigned connection = 0;
         bool ordinary = true;  ///< holds an ordinary worker
+        std::uint64_t arrived = 0;
     };
     using Handle = std::shared_ptr<ServerCall>;
     enum class Job { none, save, start, migration };
@@ -131,7 +132,8 @@ private:
         TimePoint way_back{};  ///< no connection before
         unsigned busy = 0;
         unsigned busy_urgent = 0;
-        std::deque<Handle> backlog;
+        std::deque<Handle> backlog;         ///< for an ordinary worker
+        std::deque<Handle> urgent_backlog;  ///< for any
         std::map<CallId, GuestId> pending;  ///< calls that the client waits for
     };
     Guest& guest(const GuestId& id) { return guests_.at(id); }
@@ -153,6 +155,7 @@ private:
     // server.cpp: libvirt and its calls
     void arrive(const Handle& call);
     void work(UriId uri);
+    static Handle next_to_serve(Uri& uri);
     void carry_out(const Handle& call);
     bool wait_for_job(Guest& guest, const Handle& call);
     void reply(const Handle& call, CallStatus status, std::string message = {}, Bytes bytes = {});
@@ -201,6 +204,7 @@ private:
     std::vector<Event> inbox_;
     bool client_ = false;
     unsigned client_life_ = 0;
+    std::uint64_t arrivals_ = 0;
 };
 
 }  // namespace guestd::sim

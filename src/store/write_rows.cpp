@@ -87,7 +87,6 @@ void forget_old_runs(Database& db) {
 
 void apply(Database& db, const StoreRun& command) {
     upsert_run(db, command.run);
-    db.prepare("DELETE FROM run_guest WHERE run = ?").bind(std::int64_t{command.run.id}).run();
     upsert_guests(db, command.guests);
     upsert_entries(db, command.entries);
     forget_old_runs(db);

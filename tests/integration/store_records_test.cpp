@@ -128,7 +128,7 @@ TEST_F(Records, EveryWordOfEveryEnumeration) {
     EXPECT_EQ(*reader->guests(1), command.guests);
 }
 
-TEST_F(Records, ReplacingARunKeepsItsSpansAndOtherEntries) {
+TEST_F(Records, GoingOnWithARunKeepsItsSpansAndOtherGuests) {
     store.write(StoreRun{.run = full_run(1),
                          .guests = {full_guest(1, 1, Outcome::pending)},
                          .entries = {full_entry(1)}});
@@ -137,7 +137,8 @@ TEST_F(Records, ReplacingARunKeepsItsSpansAndOtherEntries) {
                          .guests = {full_guest(1, 2, Outcome::pending)},
                          .entries = {full_entry(2)}});
     EXPECT_THAT(*history().spans(1), ElementsAre(full_span(1, std::nullopt)));
-    EXPECT_THAT(*reader->guests(1), ElementsAre(full_guest(1, 2, Outcome::pending)));
+    EXPECT_THAT(*reader->guests(1), ElementsAre(full_guest(1, 1, Outcome::pending),
+                                                full_guest(1, 2, Outcome::pending)));
     EXPECT_THAT(*reader->resume_list(), ElementsAre(full_entry(1), full_entry(2)));
     EXPECT_EQ(reader->runs(10)->size(), 1U);
 }

@@ -69,6 +69,11 @@ TEST(Order, an_escaped_name_matches_itself_only) {
     EXPECT_TRUE(selected({}, "anything"));
     EXPECT_TRUE(selected({"[odd", "x"}, "[odd")) << "a broken pattern matches itself";
     EXPECT_FALSE(selected({"y*"}, "x"));
+    EXPECT_TRUE(selected({"\\x", glob_escape("a*")}, "x")) << "what is quoted needlessly";
+    EXPECT_TRUE(selected({glob_escape("a*")}, "a*"));
+    EXPECT_FALSE(selected({glob_escape("a*")}, "ab"));
+    EXPECT_TRUE(selected({"b", "a?"}, "ab")) << "names and globs together";
+    EXPECT_TRUE(selected({"x\\"}, "x\\")) << "a broken pattern matches itself";
 }
 
 std::vector<RungKind> rungs(const StopPolicy& policy, GuestState state, bool persistent = true) {
