@@ -17,6 +17,8 @@ constexpr unsigned kLastWorkers = 8;
 /// aborts.
 constexpr unsigned kOrdinary = 17;
 constexpr unsigned kAborts = 2;
+/// Asks that get through however many long calls there are.
+constexpr unsigned kAsksBesideLong = 2;
 
 // Threads that may be stuck in libvirt beyond a pool's workers.
 constexpr unsigned kStuckLong = 4;
@@ -67,7 +69,7 @@ Pool pool_of(CallKind kind) {
 CallPools::CallPools(const std::shared_ptr<UriContext>& context, unsigned long_calls,
                      Duration slow_after) {
     // An administrator who tells of more workers has them for asks as well.
-    const unsigned ordinary = std::max(kOrdinary, long_calls + kShortWorkers);
+    const unsigned ordinary = std::max(kOrdinary, long_calls + kAsksBesideLong);
     const auto make = [&](const char* name, CallPool::Limits limits) {
         return std::make_shared<CallPool>(context, name, limits);
     };

@@ -123,22 +123,25 @@ std::string ellipsize(std::string_view text, std::size_t width) {
     return std::string{text.substr(0, length_within(text, width - 1))} + "…";
 }
 
-std::vector<std::string> wrap(std::string_view text, std::size_t width) {
-    std::vector<std::string> lines;
-    while (width > 0 && display_width(text) > width) {
+std::vector<std::string> wrap(std::string_view text, std::size_t width, std::size_t lines) {
+    std::vector<std::string> done;
+    while (width > 0 && done.size() + 1 < lines && display_width(text) > width) {
         const std::size_t fits = std::max(length_within(text, width), decode_utf8(text).length);
+        if (fits == text.size())
+            break;  // one character, wider than the width
         // A blank right behind what fits will do: it is not shown.
         std::size_t end = text.rfind(' ', fits);
         if (end == std::string_view::npos || end == 0)
             end = text.rfind('/', fits - 1) + 1;  // none: npos + 1, which is 0
         if (end == 0)
             end = fits;
-        lines.emplace_back(text.substr(0, end));
+        done.emplace_back(text.substr(0, end));
         text.remove_prefix(end);
         text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     }
-    lines.emplace_back(text);
-    return lines;
+    const bool last = width > 0 && done.size() + 1 == lines;
+    done.push_back(last ? ellipsize(text, width) : std::string{text});
+    return done;
 }
 
 std::string pad(std::string_view text, std::size_t width, bool to_the_right) {

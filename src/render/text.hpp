@@ -27,9 +27,14 @@ std::size_t display_width(std::string_view text);
 /// Escaped text in at most `width` columns, cut at the end and marked with "…".
 std::string ellipsize(std::string_view text, std::size_t width);
 
+/// Of a cell or paragraph: enough for any sentence of ours in half a narrow terminal, and what a
+/// stranger's megabyte of a name gets.
+constexpr std::size_t kLines = 12;
+
 /// Escaped text in lines of at most `width` columns, broken at blanks, else after a slash, else
-/// anywhere. One line at least; a width of 0 is no limit.
-std::vector<std::string> wrap(std::string_view text, std::size_t width);
+/// anywhere. One line at least, and at most so many, the last one cut like ellipsize(); a width of
+/// 0 is no limit.
+std::vector<std::string> wrap(std::string_view text, std::size_t width, std::size_t lines = kLines);
 
 /// Escaped text followed (or preceded) by blanks up to `width` columns.
 std::string pad(std::string_view text, std::size_t width, bool to_the_right = false);

@@ -78,6 +78,8 @@ TEST(Wrap, BreaksAtBlanksElseAfterSlashesElseAnywhere) {
     EXPECT_EQ(wrap("日本語", 4), (Lines{"日本", "語"}));
     EXPECT_EQ(wrap("日本", 1), (Lines{"日", "本"}));  // too narrow: whole characters all the same
     EXPECT_EQ(wrap("one two", 0), (Lines{"one two"}));
+    EXPECT_EQ(wrap("one two three", 5, 2), (Lines{"one", "two …"}));
+    EXPECT_EQ(wrap("one two", 5, 2), (Lines{"one", "two"}));
 }
 
 TEST(Pad, FillsToColumns) {
