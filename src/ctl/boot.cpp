@@ -42,7 +42,8 @@ int skip(Context& context) {
 int boot(Context& context, const BootOptions& given) {
     if (given.skip)
         return skip(context);
-    return command_run(context, "Boot", {given.globs, Options{}}, given.wait);
+    return command_run(context,
+                       {{RunKind::boot, Trigger::manual, {}}, given.globs, {}, given.wait});
 }
 
 }  // namespace

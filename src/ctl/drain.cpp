@@ -54,15 +54,20 @@ bool confirmed(Context& context, const Strings& globs) {
 
 int drain(Context& context, const DrainOptions& given) {
     Options options;
-    if (!given.trigger.empty())
+    plan::Request request{RunKind::drain, Trigger::manual, {}};
+    if (!given.trigger.empty()) {
         options["trigger"] = given.trigger;
-    if (!given.deadline.empty())
-        options["deadline_usec"] = static_cast<std::uint64_t>(parse_span(given.deadline).count());
+        request.trigger = parse_trigger(given.trigger).value_or(Trigger::manual);
+    }
+    if (!given.deadline.empty()) {
+        request.deadline = parse_span(given.deadline);
+        options["deadline_usec"] = static_cast<std::uint64_t>(request.deadline->count());
+    }
     if (!given.yes && terminal().asks && !confirmed(context, given.globs)) {
         print("Nothing was stopped.\n");
         return kExitFailure;
     }
-    return command_run(context, "Drain", {given.globs, options}, given.wait);
+    return command_run(context, {request, given.globs, options, given.wait});
 }
 
 }  // namespace

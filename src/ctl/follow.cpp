@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "ctl/forecast.hpp"
 #include "ctl/live.hpp"
 #include "ctl/signals.hpp"
 #include "render/style.hpp"
@@ -21,7 +22,7 @@ constexpr std::chrono::microseconds kTick = std::chrono::milliseconds{250};
 /// What was heard of the run that is followed.
 class Follower {
 public:
-    explicit Follower(Context& context) : context_(context) {}
+    Follower(Context& context, Forecast forecast) : context_(context), live_(std::move(forecast)) {}
 
     void hear(const std::string& member, const Json& arguments);
     int follow(std::uint32_t run);
@@ -108,14 +109,17 @@ int Follower::summary() const {
 
 }  // namespace
 
-int command_run(Context& context, const char* method, const std::vector<Argument>& arguments,
-                bool wait) {
-    Follower follower{context};
-    if (wait)
-        context.client().listen(
+int command_run(Context& context, const RunCommand& command) {
+    Client& client = context.client();
+    const bool watched = command.wait && !context.json && terminal().live;
+    Follower follower{context,
+                      watched ? Forecast::of(client, command.globs, command.request) : Forecast{}};
+    if (command.wait)
+        client.listen(
             [&](const std::string& member, const Json& values) { follower.hear(member, values); });
-    const auto run = context.client().command(method, arguments).get<std::uint32_t>();
-    if (wait)
+    const char* const method = command.request.kind == RunKind::boot ? "Boot" : "Drain";
+    const auto run = client.command(method, {command.globs, command.options}).get<std::uint32_t>();
+    if (command.wait)
         return follower.follow(run);
     if (context.json)
         print_json({{"run", run}});
@@ -125,7 +129,7 @@ int command_run(Context& context, const char* method, const std::vector<Argument
 }
 
 int follow_active_run(Context& context) {
-    Follower follower{context};
+    Follower follower{context, {}};
     context.client().listen(
         [&](const std::string& member, const Json& values) { follower.hear(member, values); });
     const Json status = context.client().call("Status", {});

@@ -6,14 +6,22 @@
 #include <string>
 
 #include "ctl/context.hpp"
+#include "plan/plan.hpp"
 
 namespace guestd::ctl {
+
+/// A command that begins a run.
+struct RunCommand {
+    plan::Request request;  ///< what it will do, as far as a forecast needs to know
+    Strings globs;
+    Options options;  ///< of the bus' method
+    bool wait = false;
+};
 
 /// Listens before it sends the command, so that nothing is missed; then, with `wait`, follows the
 /// run to its end. Returns the exit status of the verb: kExitOk, or kExitUnclean.
 /// Throws Stop(kExitNotConnected) when guestd goes away before the run has ended.
-int command_run(Context& context, const char* method, const std::vector<Argument>& arguments,
-                bool wait);
+int command_run(Context& context, const RunCommand& command);
 
 /// The same for a run that is under way, whoever began it; at once kExitOk when there is none.
 int follow_active_run(Context& context);

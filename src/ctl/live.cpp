@@ -15,8 +15,11 @@ namespace {
 
 using render::Style;
 
-constexpr std::size_t kRunBar = 16;
-constexpr std::size_t kGuestBar = 16;
+// Of a bar. A longer one tells no more, a shorter one too little.
+constexpr std::size_t kBar = 16;
+constexpr std::size_t kLeastBar = 6;
+/// Columns that what is told beside a guest's bar gets before the bar grows.
+constexpr std::size_t kToldWidth = 36;
 /// Names get what they need, but no more than a third of the line: what goes on matters as well.
 constexpr std::size_t kNameShare = 3;
 /// Longest word of a phase.
@@ -79,16 +82,38 @@ std::string Live::fit(const std::string& line) const {
     return terminal_.width == 0 ? line : render::ellipsize(line, terminal_.width - 1);
 }
 
+/// What is expected, and what holds whatever happens.
+std::string Live::times_left() const {
+    const Json run = progress_.value("run", Json::object());
+    const auto begin = time_of(run, "started_usec");
+    const auto deadline = time_of(run, "deadline_usec");
+    std::string text;
+    if (const auto left = begin ? forecast_.left(now() - *begin) : std::nullopt)
+        text += fmt::format(", about {} to go", render::duration(*left));
+    if (deadline)
+        text +=
+            fmt::format(", {} at most", render::duration(std::max(*deadline - now(), Duration{})));
+    return text;
+}
+
 std::string Live::head() const {
     const Json run = progress_.value("run", Json::object());
     const auto guests = number_of(run, "guests");
     const auto done = number_of(run, "done");
     const double share = guests == 0 ? 0 : static_cast<double>(done) / static_cast<double>(guests);
-    std::string text = fmt::format("Run {}  {}  {}", run_title(run),
-                                   render::bar(share, kRunBar, terminal_.unicode), run_counts(run));
-    if (const auto deadline = time_of(run, "deadline_usec"))
-        text += fmt::format(", {} left", render::duration(std::max(*deadline - now(), Duration{})));
-    return fit(render::escape_terminal(text));
+    const std::string before = fmt::format("Run {}  ", run_title(run));
+    const auto unclean = number_of(run, "unclean");
+    const std::string after =
+        fmt::format("  {} of {} done{}{}", done, guests,
+                    unclean == 0 ? "" : fmt::format(", {} not clean", unclean), times_left());
+    const auto bar = render::bar(share, bar_width(before.size() + after.size()), terminal_.unicode);
+    return fit(render::escape_terminal(before + bar + after));
+}
+
+/// What the terminal leaves beside so many columns of text, within reason.
+std::size_t Live::bar_width(std::size_t text) const {
+    const std::size_t room = terminal_.width > text ? terminal_.width - text - 1 : 0;
+    return std::clamp(room, kLeastBar, kBar);
 }
 
 // Colour is put on after the line has been cut to the terminal's width.
@@ -99,14 +124,15 @@ std::string Live::guest_line(const Json& guest, std::size_t name_width) const {
     const std::string shown_name = render::pad(render::ellipsize(name, name_width), name_width);
     const std::string shown_phase = render::pad(phase, kPhaseWidth);
     // What tells most comes first: the end of the line is what a narrow terminal cuts off.
-    const std::string rest =
-        fmt::format("{}  {}{}{}", render::bar(share_of(guest), kGuestBar, terminal_.unicode),
-                    detail, detail.empty() ? "" : ", ", figures_of(guest));
+    std::string told = figures_of(guest);
+    told += (told.empty() || detail.empty() ? "" : ", ") + detail;
     const std::size_t before = name_width + std::max(kPhaseWidth, shown_phase.size()) + 6;
     const std::size_t room = terminal_.width > before + 1 ? terminal_.width - before - 1 : 1;
+    const auto bar =
+        render::bar(share_of(guest), bar_width(before + kToldWidth), terminal_.unicode);
     return "  " + shown_name + "  " +
            render::paint(render::style_of_phase(phase), shown_phase, terminal_.colour) + "  " +
-           render::ellipsize(rest, room);
+           render::ellipsize(bar + "  " + told, room);
 }
 
 std::vector<std::string> Live::lines() const {
@@ -149,6 +175,8 @@ void Live::transition(const GuestSignal& signal, Duration since_start) {
         print(time + "  " + transition_line(signal, false) + "\n");
         return;
     }
+    if (signal.what == "done")
+        forecast_.done(signal.uri, signal.uuid);
     // What a guest does now is shown by its line of the block; what it came to stays.
     if (signal.what == "done")
         print(block_.above(

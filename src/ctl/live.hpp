@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ctl/context.hpp"
+#include "ctl/forecast.hpp"
 #include "ctl/signals.hpp"
 #include "ctl/terminal.hpp"
 #include "render/progress.hpp"
@@ -17,7 +18,7 @@ namespace guestd::ctl {
 
 class Live {
 public:
-    Live() : terminal_(terminal()) {}
+    explicit Live(Forecast forecast) : terminal_(terminal()), forecast_(std::move(forecast)) {}
 
     /// `progress` is the dictionary of the signal of that name.
     void progress(const Json& progress);
@@ -32,8 +33,11 @@ private:
     std::string head() const;
     std::string guest_line(const Json& guest, std::size_t name_width) const;
     std::string fit(const std::string& line) const;
+    std::string times_left() const;
+    std::size_t bar_width(std::size_t text) const;
 
     Terminal terminal_;
+    Forecast forecast_;
     render::LiveBlock block_;
     Json progress_;
 };

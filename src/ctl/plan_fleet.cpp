@@ -219,12 +219,12 @@ plan::Fleet read_fleet(const std::string& path) {
     return fleet;
 }
 
-plan::Fleet ask_fleet(Client& client) {
+plan::Fleet ask_fleet(Client& client, const Strings& globs) {
     plan::Fleet fleet;
     std::set<std::pair<std::string, std::string>> listed;
     for (const auto& entry : client.call("ListResumeList"))
         listed.emplace(text_of(entry, "uri"), text_of(entry, "uuid"));
-    for (const auto& row : client.call("ListGuests", {Strings{}})) {
+    for (const auto& row : client.call("ListGuests", {globs})) {
         plan::Guest guest{.uri = text_of(row, "uri"), .name = text_of(row, "name")};
         guest.uuid = Uuid::parse(text_of(row, "uuid")).value_or(Uuid{});
         guest.state = state_of(text_of(row, "state"));

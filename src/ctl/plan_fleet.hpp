@@ -15,7 +15,8 @@ namespace guestd::ctl {
 /// what `guestctl --json list` prints is one too. Throws Stop with file and place of what is wrong.
 plan::Fleet read_fleet(const std::string& path);
 
-/// Guests, resume list and history of the guestd at the other end.
-plan::Fleet ask_fleet(Client& client);
+/// Guests, resume list and history of the guestd at the other end; only those that match one of
+/// `globs`, if there are any.
+plan::Fleet ask_fleet(Client& client, const Strings& globs = {});
 
 }  // namespace guestd::ctl

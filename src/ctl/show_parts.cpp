@@ -74,7 +74,7 @@ std::string guest_table(const Json& guests, const Terminal& terminal) {
 }
 
 std::string settings_table(const Json& settings, const Terminal& out) {
-    render::Table table{{{.title = "SETTING", .shrink = 14},
+    render::Table table{{{.title = "SETTING"},
                          {.title = "VALUE", .shrink = 12},
                          {.title = "COMES FROM", .shrink = 12}}};
     for (const auto& setting : settings) {
