@@ -356,8 +356,10 @@ void BootRun::finish(Context& ctx, BootTask& task, Outcome outcome, std::string 
         if (hard && failed && next.dead_need.empty())
             next.dead_need =
                 task.name + (task.stopped_again ? ", which stopped again" : ", which failed");
-        if (next.missing > 0 && --next.missing == 0 && next.stage == Stage::waiting)
-            make_ready(ctx, next);
+        if (next.missing == 0 || --next.missing > 0 || next.stage != Stage::waiting)
+            continue;
+        enter_phase(ctx, record_.id, next, "waiting", task.name + " to be ready");
+        make_ready(ctx, next);
     }
 }
 

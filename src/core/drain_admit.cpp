@@ -117,10 +117,11 @@ void DrainRun::arrange(Context& ctx, const std::vector<GuestId>& ids,
 void DrainRun::make_ready(DrainTask& task) {
     if (task.begun || task.clearing || task.over())
         return;
-    task.held_for = task.awaits_start   ? "its start to return"
-                    : task.intent != 0  ? "its entry on the resume list"
-                    : task.blockers > 0 ? "guests that depend on it"
-                                        : "a free place (parallel_shutdown)";
+    task.held_for = task.awaits_start                           ? "its start to return"
+                    : task.intent != 0                          ? "its entry on the resume list"
+                    : task.blockers > 0                         ? "guests that depend on it"
+                    : uri_of(task).policy.parallel_shutdown > 0 ? "a free place (parallel_shutdown)"
+                                                                : std::move(task.held_for);
     if (!task.awaits_start && task.intent == 0 && task.blockers == 0)
         uri_of(task).ready.insert(ready_key(task));
 }

@@ -104,7 +104,8 @@ void DrainRun::enter_rung(Context& ctx, DrainTask& task) {
     if (rung.kind == RungKind::leave)
         return finish(ctx, task, Outcome::left_running,
                       task.cause.empty() ? "as its policy says" : task.cause);
-    enter_phase(ctx, record_.id, task, std::string{to_string(rung.kind)});
+    enter_phase(ctx, record_.id, task, std::string{to_string(rung.kind)},
+                task.phase == "waiting" ? task.held_for : std::string{});
     task.attempts = 0;
     task.acknowledged = task.aborting = task.adopted = task.overdue = task.suspending = false;
     task.next_request = kNever;

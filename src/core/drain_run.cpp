@@ -292,8 +292,11 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
         ctx.resume.drop(ctx.out, uri, task.id.uuid);
     for (const auto& id : task.releases) {
         auto& next = tasks_.at(id);
-        if (next.blockers > 0 && --next.blockers == 0)
-            make_ready(next);
+        if (next.blockers == 0 || --next.blockers > 0)
+            continue;
+        if (next.phase == "waiting" && !next.over())
+            enter_phase(ctx, record_.id, next, "waiting", task.name + " to be off");
+        make_ready(next);
     }
 }
 

@@ -11,6 +11,8 @@
 #include "ctl/files.hpp"
 #include "ctl/history.hpp"
 #include "ctl/show_parts.hpp"
+#include "plan/chain.hpp"
+#include "plan/plan.hpp"
 #include "render/timeline.hpp"
 #include "render/units.hpp"
 
@@ -42,6 +44,24 @@ auto place_of(const render::TimelineRow& row) {
     return std::tuple{row.group, first, row.name};
 }
 
+/// Marks the rows that made the run as long as it was.
+void mark_longest_chain(render::Timeline& timeline) {
+    plan::Fleet fleet;
+    plan::Scenario scenario;
+    for (const auto& row : timeline.rows) {
+        plan::Way way;
+        way.guest = fleet.guests.size();
+        for (const auto& part : row.stretches)
+            way.stretches.push_back(
+                {part.what, part.begin, part.end.value_or(timeline.length), part.note});
+        fleet.guests.push_back({.uri = row.group, .name = row.name});
+        scenario.ways.push_back(std::move(way));
+    }
+    plan::find_chain(scenario, fleet);
+    for (std::size_t i = 0; i < timeline.rows.size(); ++i)
+        timeline.rows[i].critical = scenario.ways[i].critical;
+}
+
 render::Timeline timeline_of(const Json& run, const Json& guests, const Json& spans) {
     render::Timeline timeline;
     const TimePoint origin = time_of(run, "started_usec").value_or(TimePoint{});
@@ -68,6 +88,8 @@ render::Timeline timeline_of(const Json& run, const Json& guests, const Json& sp
                                  .saved = {number_of(guest, "bytes")}});
     std::sort(timeline.rows.begin(), timeline.rows.end(),
               [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
+    if (!active)  // who is still at work has no end that could be the last
+        mark_longest_chain(timeline);
     return timeline;
 }
 

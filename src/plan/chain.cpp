@@ -13,8 +13,9 @@ constexpr Duration kHandOver = std::chrono::seconds{1};
 
 class Search {
 public:
-    Search(const Scenario& scenario, const Fleet& fleet, const Policies& policies, RunKind kind);
+    Search(const Scenario& scenario, const Fleet& fleet);
 
+    void know_order(const Policies& policies, RunKind kind);
     std::vector<Link> run() const;
 
 private:
@@ -31,28 +32,31 @@ private:
 
     const Scenario& scenario_;
     const Fleet& fleet_;
-    const Policies& policies_;
     std::vector<std::size_t> by_end_;                   ///< ways
     std::vector<std::vector<std::size_t>> waited_for_;  ///< by way: ways
     std::unordered_map<std::string, Duration> delays_;
 };
 
-Search::Search(const Scenario& scenario, const Fleet& fleet, const Policies& policies, RunKind kind)
-    : scenario_(scenario), fleet_(fleet), policies_(policies), by_end_(scenario.ways.size()) {
-    const auto& ways = scenario.ways;
+Search::Search(const Scenario& scenario, const Fleet& fleet)
+    : scenario_(scenario),
+      fleet_(fleet),
+      by_end_(scenario.ways.size()),
+      waited_for_(scenario.ways.size()) {
     std::iota(by_end_.begin(), by_end_.end(), std::size_t{0});
-    std::ranges::sort(by_end_, {}, [&](std::size_t i) { return ways[i].end(); });
-    waited_for_.resize(ways.size());
-    std::vector<std::size_t> way_of(fleet.guests.size(), ways.size());
+    std::ranges::sort(by_end_, {}, [&](std::size_t i) { return scenario.ways[i].end(); });
+}
+
+void Search::know_order(const Policies& policies, RunKind kind) {
+    const auto& ways = scenario_.ways;
+    std::vector<std::size_t> way_of(fleet_.guests.size(), ways.size());
     for (std::size_t i = 0; i < ways.size(); ++i)
         way_of[ways[i].guest] = i;
-    for (auto& members : by_uri(fleet)) {
-        delays_[fleet.guests[members.front()].uri] =
-            kind == RunKind::boot
-                ? policies_.source->uri(fleet.guests[members.front()].uri, std::nullopt).start_delay
-                : Duration::zero();
+    for (auto& members : by_uri(fleet_)) {
+        const auto& uri = fleet_.guests[members.front()].uri;
+        if (kind == RunKind::boot)
+            delays_[uri] = policies.source->uri(uri, std::nullopt).start_delay;
         std::erase_if(members, [&](std::size_t i) { return way_of[i] == ways.size(); });
-        const auto order = order_of(fleet, policies_.of(kind), members);
+        const auto order = order_of(fleet_, policies.of(kind), members);
         const auto& edges = kind == RunKind::boot ? order.needs : order.needed_by;
         for (std::size_t i = 0; i < members.size(); ++i)
             for (const auto& edge : edges[i])
@@ -61,7 +65,8 @@ Search::Search(const Scenario& scenario, const Fleet& fleet, const Policies& pol
 }
 
 Duration Search::patience(std::size_t way) const {
-    return kHandOver + delays_.at(uri(way));
+    const auto delay = delays_.find(uri(way));
+    return kHandOver + (delay == delays_.end() ? Duration::zero() : delay->second);
 }
 
 /// Of the ways that end in this stretch of time, on this URI, the one that ends last.
@@ -120,12 +125,22 @@ std::vector<Link> Search::run() const {
     return chain;
 }
 
+void mark(Scenario& scenario, std::vector<Link> chain) {
+    scenario.chain = std::move(chain);
+    for (const auto& link : scenario.chain)
+        scenario.ways[link.way].critical = true;
+}
+
 }  // namespace
 
 void find_chain(Scenario& scenario, const Fleet& fleet, const Policies& policies, RunKind kind) {
-    scenario.chain = Search{scenario, fleet, policies, kind}.run();
-    for (const auto& link : scenario.chain)
-        scenario.ways[link.way].critical = true;
+    Search search{scenario, fleet};
+    search.know_order(policies, kind);
+    mark(scenario, search.run());
+}
+
+void find_chain(Scenario& scenario, const Fleet& fleet) {
+    mark(scenario, Search{scenario, fleet}.run());
 }
 
 }  // namespace guestd::plan

@@ -10,5 +10,7 @@ namespace guestd::plan {
 
 /// Fills `chain`, and marks its ways as critical. O(n log n).
 void find_chain(Scenario& scenario, const Fleet& fleet, const Policies& policies, RunKind kind);
+/// Of a run that has been, whose policies nobody knows any more: only its times tell.
+void find_chain(Scenario& scenario, const Fleet& fleet);
 
 }  // namespace guestd::plan

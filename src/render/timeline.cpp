@@ -109,6 +109,7 @@ text {{ font-family: 'Source Sans 3', 'Noto Sans', 'DejaVu Sans', Arial, sans-se
 .name {{ text-anchor: end; }}
 .critical {{ font-weight: 600; }}
 .inner {{ font-size: 10px; text-anchor: middle; }}
+.halo {{ stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; paint-order: stroke; }}
 .mid {{ text-anchor: middle; }}
 .end {{ text-anchor: end; }}
 .start {{ text-anchor: start; }}
@@ -304,10 +305,14 @@ void Drawing::stretch(const Stretch& part, double y) {
     put("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" fill=\"{}\"",
         left, y + inset, width, row_height_ - 2 * inset, kind.fill);
     put("{}><title>{}</title></rect>\n", part.end ? "" : " fill-opacity=\"0.6\"", escape_xml(tip));
-    const double needs = static_cast<double>(span.size()) * 10 * kAdvance + 8;
-    if (roomy_ && kind.what != "waiting" && width >= needs)
-        put("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"inner\" style=\"fill:{}\">{}</text>\n",
-            left + width / 2, y + row_height_ / 2 + 3.6, kind.ink, span);
+    // A bar tells how long, and the thin line of one that waits, what for.
+    const bool waits = kind.what == "waiting";
+    const std::string inner = waits ? escape_terminal(part.note) : span;
+    const double needs = static_cast<double>(display_width(inner)) * 10 * kAdvance + 8;
+    if (roomy_ && !inner.empty() && width >= needs)
+        put("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"inner{}\" style=\"fill:{}\">{}</text>\n",
+            left + width / 2, y + row_height_ / 2 + 3.6, waits ? " halo" : "", kind.ink,
+            escape_xml(inner));
 }
 
 void Drawing::outcome(const TimelineRow& each, double y) {

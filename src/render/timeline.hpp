@@ -6,7 +6,7 @@
 ///
 /// Pure: times are offsets from the start of the run, names are raw and escaped here. The picture
 /// is plain SVG 1.1 on white ground, without scripts or external fonts, made to be printed too;
-/// details (notes, sizes) are tooltips.
+/// what there is no room for is a tooltip.
 
 #include <optional>
 #include <string>

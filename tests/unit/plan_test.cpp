@@ -83,6 +83,7 @@ TEST_F(PlanTest, DrainsInReverseOrder) {
     EXPECT_EQ(names(expected, fleet), "web db ");
     EXPECT_EQ(seconds(way(expected, "web").end()), 5);
     EXPECT_EQ(seconds(way(expected, "db").begin()), 5);
+    EXPECT_EQ(way(expected, "db").stretches.front().note, "web to be off");
     EXPECT_EQ(seconds(expected.length), 15);
     EXPECT_EQ(expected.deadline, Duration{10min});
     EXPECT_EQ(way(expected, "db").outcome, Outcome::shut_down);
