@@ -78,6 +78,9 @@ void DrainRun::admit(Context& ctx, const Guest& guest, const GuestPolicy& policy
         info.state = GuestState::running;
     task.ladder = effective_ladder(task.policy, info);
     task.deadline = uri_of(task).deadline;
+    const auto begun = begun_before_.find({ctx.uri_text(guest.id.uri), guest.id.uuid});
+    if (begun != begun_before_.end())
+        task.begun_before = begun->second;
     ++pending_;
     tasks_.insert_or_assign(guest.id, std::move(task));
 }

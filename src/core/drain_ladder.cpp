@@ -90,8 +90,27 @@ void DrainRun::mount_ladder(Context& ctx, DrainTask& task) {
         std::exchange(task.counts_as_shutting, false))
         --uri_of(task).shutting;
     task.ends = latest_ends(task.ladder, ctx.now, task.deadline);
-    task.started = ctx.now;
+    go_on_where_it_was(ctx, task);
+    task.started = task.begun_before.value_or(ctx.now);
+    ctx.out.emplace_back(StoreGuest{record_of(ctx, record_.id, task)});
     enter_rung(ctx, task);
+}
+
+/// Asked by a life of guestd that was killed: the time of a shutdown runs from then.
+void DrainRun::go_on_where_it_was(const Context& ctx, DrainTask& task) {
+    task.spent = {};
+    if (!task.begun_before || task.rung != 0)
+        return;
+    auto had = std::max(ctx.now - *task.begun_before, Duration::zero());
+    while (task.current().kind == RungKind::shutdown && task.rung + 1 < task.ladder.size() &&
+           had >= task.current().time) {
+        add_cause(task, std::string{to_string(RungKind::shutdown)} + ": no effect within " +
+                            seconds(task.current().time));
+        had -= task.current().time;
+        ++task.rung;
+    }
+    if (task.current().kind == RungKind::shutdown)
+        task.spent = std::min(had, task.current().time);
 }
 
 void DrainRun::enter_rung(Context& ctx, DrainTask& task) {
@@ -115,7 +134,7 @@ void DrainRun::enter_rung(Context& ctx, DrainTask& task) {
     const auto last = task.ends[task.rung];
     task.rung_end = to_the_end || rung.kind == RungKind::save || rung.kind == RungKind::migrate
                         ? last
-                        : std::min(ctx.now + rung.time, last);
+                        : std::min(ctx.now + rung.time - std::exchange(task.spent, {}), last);
     task.phase_deadline = task.rung_end;
     ctx.out.emplace_back(Notice{.kind = NoticeKind::step_started,
                                 .run = record_.id,

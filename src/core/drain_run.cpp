@@ -15,7 +15,11 @@ DrainRun::DrainRun(RunRecord record, std::vector<RunGuestRecord> recorded)
     : record_(std::move(record)),
       selection_(record_.selection),
       continued_(true),
-      recorded_(std::move(recorded)) {}
+      recorded_(std::move(recorded)) {
+    for (const auto& row : recorded_)
+        if (row.started && row.outcome == Outcome::pending)
+            begun_before_.emplace(std::pair{row.uri, row.uuid}, *row.started);
+}
 
 void DrainRun::set_up_uris(Context& ctx) {
     const auto connect_time = ctx.policy.daemon().connect_timeout;

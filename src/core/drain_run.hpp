@@ -42,6 +42,8 @@ struct DrainTask : Task {
     TimePoint deadline = kNever;  ///< the URI's hard one
     TimePoint latest_start{};     ///< when it stops waiting for others
     TimePoint rung_end = kNever;
+    std::optional<TimePoint> begun_before;  ///< by an earlier life of guestd
+    Duration spent{};                       ///< of its first rung, by then
     TimePoint next_request = kNever;
     StoreId intent = 0;               ///< write of its entry that it waits for; 0 = none
     CallId call = 0;                  ///< the rung's own call under way
@@ -160,6 +162,7 @@ private:
     // drain_ladder.cpp: one guest on its ladder
     void begin_ladder(Context& ctx, DrainTask& task);
     void mount_ladder(Context& ctx, DrainTask& task);
+    static void go_on_where_it_was(const Context& ctx, DrainTask& task);
     void enter_rung(Context& ctx, DrainTask& task);
     void next_rung(Context& ctx, DrainTask& task, std::string why);
     void on_time(Context& ctx, DrainTask& task);
@@ -207,6 +210,7 @@ private:
     std::optional<Duration> deadline_override_;
     bool continued_ = false;
     std::vector<RunGuestRecord> recorded_;
+    std::map<std::pair<std::string, Uuid>, TimePoint> begun_before_;  ///< URI and guest
     Phase phase_ = Phase::intent;
     StoreId intent_ = 0;                    ///< the run's own
     std::map<StoreId, TimePoint> intents_;  ///< writes waited for, and until when

@@ -60,12 +60,13 @@ void print(const std::string& text) {
         throw Stop{kExitFailure, "cannot write to standard output"};
 }
 
-Duration parse_span(const std::string& text) {
+Duration parse_span(const char* option, const std::string& text) {
     const auto span = config::parse_span(text);
+    const std::string place = std::string{option} + " '" + text + "': ";
     if (!span)
-        throw Stop{kExitUsage, "'" + text + "': " + span.error()};
+        throw Stop{kExitUsage, place + span.error() + "; write it as 90s, 5min or 1h 30min"};
     if (*span <= Duration::zero())
-        throw Stop{kExitUsage, "'" + text + "' is no time at all"};
+        throw Stop{kExitUsage, place + "is no time at all"};
     return *span;
 }
 

@@ -70,8 +70,8 @@ void print_json(const Json& json);
 /// As it is, to standard output. Throws Stop when that cannot be written.
 void print(const std::string& text);
 
-/// "1h 30min", "90s", "2min": a span as systemd writes them; a number alone is seconds.
-/// Throws Stop(kExitUsage).
-Duration parse_span(const std::string& text);
+/// "1h 30min", "90s", "2min": a span as systemd writes them; a number alone is seconds. `option` is
+/// where it was given. Throws Stop(kExitUsage).
+Duration parse_span(const char* option, const std::string& text);
 
 }  // namespace guestd::ctl

@@ -60,7 +60,7 @@ int drain(Context& context, const DrainOptions& given) {
         request.trigger = parse_trigger(given.trigger).value_or(Trigger::manual);
     }
     if (!given.deadline.empty()) {
-        request.deadline = parse_span(given.deadline);
+        request.deadline = parse_span("--deadline", given.deadline);
         options["deadline_usec"] = static_cast<std::uint64_t>(request.deadline->count());
     }
     if (!given.yes && terminal().asks && !confirmed(context, given.globs)) {

@@ -31,12 +31,7 @@ std::string entry(const std::string& names, const std::string& description) {
     std::string out = render::pad("  " + names, kNames);
     if (names.size() + 4 > kNames)
         out = "  " + names + (description.empty() ? "" : "\n" + blanks);
-    bool first = true;
-    for (const auto& line : render::wrap(description, width_of_help() - kNames)) {
-        out += (first ? "" : blanks) + line + "\n";
-        first = false;
-    }
-    return out;
+    return render::hanging(out, kNames, description, width_of_help());
 }
 
 class Formatter : public CLI::Formatter {

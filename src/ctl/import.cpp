@@ -106,6 +106,8 @@ bool changes(const Import& import) {
 }
 
 std::string report(const Import& import) {
+    constexpr std::string_view kWarning = "warning: ";
+    const std::size_t width = terminal().width;
     std::string text;
     if (import.source.empty())
         text += "There is no configuration of libvirt-guests.\n";
@@ -114,7 +116,7 @@ std::string report(const Import& import) {
     else
         text += changes(import) ? difference(import) : import.target + " says all of it already.\n";
     for (const auto& warning : import.warnings)
-        text += "warning: " + render::escape_terminal(warning) + "\n";
+        text += render::hanging(kWarning, kWarning.size(), render::escape_terminal(warning), width);
     if (!import.list.empty())
         text += "These guests wait in libvirt-guests' list:\n";
     for (const auto& guest : import.list)

@@ -52,7 +52,7 @@ std::vector<std::string> differences(const std::vector<config::Variable>& variab
             "guestd (boot.autostart)");
     else
         notes.emplace_back(
-            "guests start one after the other there; here up to boot.max_parallel (4) at once, "
+            "guests start one after the other there; here up to boot.max_parallel at once, "
             "with START_DELAY between two starts");
     if (set["SYNC_TIME"].empty())
         notes.emplace_back(

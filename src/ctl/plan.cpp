@@ -58,7 +58,7 @@ int plan_run(Context& context, const PlanOptions& given) {
     planned.request.kind = given.kind == "boot" ? RunKind::boot : RunKind::drain;
     planned.request.trigger = parse_trigger(given.trigger).value_or(Trigger::reboot);
     if (!given.deadline.empty())
-        planned.request.deadline = parse_span(given.deadline);
+        planned.request.deadline = parse_span("--deadline", given.deadline);
     planned.plan = plan::make_plan(planned.fleet, config, planned.request);
     add_findings(planned.plan, *config, planned.fleet);
     // What guestd warns of at run time, as two services that both act, is true of a plan as well.

@@ -154,10 +154,11 @@ std::string findings_text(const Planned& planned, const Terminal& out) {
     std::string text;
     for (const auto& finding : planned.plan.findings) {
         const bool warning = finding.weight == plan::Weight::warning;
-        text += fmt::format("{}{} {}\n", text.empty() ? "\n" : "",
-                            render::paint(warning ? Style::warn : Style::dim,
-                                          warning ? "warning:" : "note:", out.colour),
-                            render::escape_terminal(finding.text));
+        const std::string head = warning ? "warning:" : "note:";
+        text += text.empty() ? "\n" : "";
+        text += render::hanging(
+            render::paint(warning ? Style::warn : Style::dim, head, out.colour) + " ",
+            head.size() + 1, render::escape_terminal(finding.text), out.width);
     }
     return text;
 }

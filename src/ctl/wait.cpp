@@ -18,9 +18,10 @@ struct WaitOptions {
 int wait(Context& context, const WaitOptions& given) {
     if (!given.ready)
         return follow_active_run(context);
-    return wait_until_ready(
-        context, given.globs,
-        given.timeout.empty() ? std::nullopt : std::optional{parse_span(given.timeout)});
+    return wait_until_ready(context, given.globs,
+                            given.timeout.empty()
+                                ? std::nullopt
+                                : std::optional{parse_span("--timeout", given.timeout)});
 }
 
 }  // namespace

@@ -144,6 +144,19 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width, std::siz
     return done;
 }
 
+std::string hanging(std::string_view head, std::size_t head_width, std::string_view text,
+                    std::size_t width) {
+    std::string out{head};
+    const std::string blanks(head_width, ' ');
+    const std::size_t room = width > head_width ? width - head_width : 0;
+    bool first = true;
+    for (const auto& line : wrap(text, room)) {
+        out += (first ? "" : blanks) + line + '\n';
+        first = false;
+    }
+    return out;
+}
+
 std::string pad(std::string_view text, std::size_t width, bool to_the_right) {
     const std::size_t used = display_width(text);
     const std::string blanks(used < width ? width - used : 0, ' ');

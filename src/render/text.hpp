@@ -27,6 +27,11 @@ std::size_t display_width(std::string_view text);
 /// Escaped text in at most `width` columns, cut at the end and marked with "…".
 std::string ellipsize(std::string_view text, std::size_t width);
 
+/// Escaped text behind a head, which may carry colours and has so many columns; it goes on below
+/// itself, and ends with a newline. `width` as for wrap().
+std::string hanging(std::string_view head, std::size_t head_width, std::string_view text,
+                    std::size_t width);
+
 /// Of a cell or paragraph: enough for any sentence of ours in half a narrow terminal, and what a
 /// stranger's megabyte of a name gets.
 constexpr std::size_t kLines = 12;

@@ -211,6 +211,22 @@ TEST_F(Lives, outcomes_of_an_earlier_life_are_kept) {
     EXPECT_EQ(host.cause(web), "");
 }
 
+TEST_F(Lives, a_step_goes_on_where_it_was_however_often_guestd_dies) {
+    const auto web = host.add("web", deaf());
+    host.policy->guests.stop.stop = {shutdown_for(30s), shutdown_for(30s), destroy_step()};
+    host.policy->guests.stop.resend = 0s;
+    drain_for(10s);
+    restart_guestd();
+    host.run_for(5s);
+    restart_guestd();
+    host.run_for(25s);
+    restart_guestd();  // on its second step, after 41 s
+    host.finish();
+    EXPECT_EQ(host.outcome(web), Outcome::destroyed);
+    EXPECT_EQ(host.asked_at(web, CallKind::destroy_graceful).count() / 1'000'000, 60);
+    EXPECT_THAT(host.cause(web), HasSubstr("shutdown: no effect within 30s"));
+}
+
 TEST_F(Lives, a_drain_of_another_boot_is_only_the_resume_list) {
     const auto web = host.add("web", deaf());
     drain_for(10s);

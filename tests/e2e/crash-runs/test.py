@@ -25,6 +25,7 @@ KILLS = int(os.environ.get("GUESTD_KILLS", "6"))
 SEED = int(os.environ.get("GUESTD_SEED", "0")) or random.randrange(1, 1 << 30)
 DEADLINE = 60
 STEP = 12  # seconds, of a guest that never obeys
+MACHINE = 4  # seconds that a busy machine may take to end a guest, and to tell
 CONFIG = f"""
 [boot]
 ready = "running"
@@ -157,13 +158,14 @@ def end_of_deaf(host, fault):
 
 
 def killed_again_and_again(host):
-    """By each of three lives it is asked anew. What counts is when the first one asked."""
+    """By each of three lives it is asked anew, and again 2 s later. What counts is when the first one
+    asked: a step that began anew in each life would end 6 s later at least."""
     def fault(wait_asked):
         for life in range(3):
-            wait_asked(life + 1)
+            wait_asked(2 * (life + 1))
             host.exec("systemctl kill -s KILL guestd", check=True)
     took = end_of_deaf(host, fault)
-    expect(took <= STEP + 1, f"killed three times, a step of {STEP} s ended after {took:.1f} s")
+    expect(took <= STEP + MACHINE, f"killed three times, a step of {STEP} s ended after {took:.1f} s")
     print(f"killed three times, the step of {STEP} s ended after {took:.1f} s")
 
 
@@ -174,11 +176,11 @@ def hung(host):
     pid = outside.main_pid(host)
 
     def fault(wait_asked):
-        wait_asked(1)
+        wait_asked(3)
         host.exec("systemctl kill -s STOP guestd", check=True)
         observe.eventually(lambda: outside.main_pid(host) not in (0, pid), lambda: "it still hangs")
     took = end_of_deaf(host, fault)
-    expect(took <= STEP + 1, f"hung, a step of {STEP} s ended after {took:.1f} s")
+    expect(took <= STEP + MACHINE, f"hung, a step of {STEP} s ended after {took:.1f} s")
     expect("watchdog" in host.journal("-u", "guestd").lower(), "it was not the watchdog")
     print(f"hung until the watchdog killed it: the step of {STEP} s ended after {took:.1f} s")
 
