@@ -56,6 +56,13 @@ def load(name):
     return module
 
 
+def part(text):
+    first, _, step = text.partition("/")
+    if not (first.isdigit() and step.isdigit() and 1 <= int(first) <= int(step)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no part as 1/2")
+    return int(first), int(step)
+
+
 def parse(known):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -66,6 +73,8 @@ def parse(known):
                         help="guestd: .deb file, folder to lay over the root, or package name")
     parser.add_argument("--logs", type=Path, default=HERE.parents[1] / "build" / "e2e-logs",
                         metavar="FOLDER", help="where failed runs leave logs (%(default)s)")
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="K/N",
+                        help="only every N-th run, from the K-th on: for N runners side by side")
     parser.add_argument("--list", action="store_true", help="list the runs, do nothing")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these tests")
     options = parser.parse_args()
@@ -123,7 +132,8 @@ def main():
     names = sorted(path.parent.name for path in HERE.glob("*/test.py"))
     modules = {name: load(name) for name in names}
     options = parse(names)
-    runs = list(select(modules, options))
+    first, step = options.part
+    runs = list(select(modules, options))[first - 1::step]
     if options.list:
         print("\n".join(map(str, runs)))
         return 0
