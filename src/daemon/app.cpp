@@ -263,6 +263,15 @@ void App::after_step() {
         status_timer_.arm(status_shown_ + kStatusInterval);
 }
 
+/// Once the whole fleet is known: a slip in a guest's name is one that nobody would see.
+void App::tell_unmatched() {
+    if (unmatched_told_ || !std::ranges::all_of(machine_->uris(), &Machine::UriView::listed))
+        return;
+    unmatched_told_ = true;
+    for (const auto& warning : unmatched(*config_, *machine_))
+        log_line(LogLevel::warning, ids::kRemark, warning);
+}
+
 /// What lasts as long as the host is up.
 void App::note_marks(const Event& event) {
     if (const auto* listed = std::get_if<InventoryListed>(&event)) {
@@ -270,6 +279,7 @@ void App::note_marks(const Event& event) {
         const auto known = marks_.lines(Marks::kUris);
         if (std::ranges::find(known, text) == known.end())
             marks_.add_line(Marks::kUris, text);
+        tell_unmatched();
     }
     if (!boot_run_marked_) {
         const auto last = machine_->last_run();

@@ -84,6 +84,7 @@ private:
 
     bool safe_boot() const;
     void note_marks(const Event& event);
+    void tell_unmatched();
     bool drain_is_stored();
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);
@@ -120,6 +121,7 @@ private:
     StoreId end_of_run_ = 0;  ///< its write, while it is not durable; 0 = none under way
     TimePoint end_by_ = kNever;
     bool boot_run_marked_ = false;
+    bool unmatched_told_ = false;  ///< of the present configuration
     std::string shown_status_;
     TimePoint status_shown_{};
     bool status_due_ = false;  ///< its timer is armed

@@ -191,6 +191,8 @@ Result<void> App::reload() {
         log_line(LogLevel::warning, ids::kRemark, warning);
     store_->write_config(config_->bundle());
     feed(PolicyReplaced{config_});
+    unmatched_told_ = false;
+    tell_unmatched();
     log_line(LogLevel::info, ids::kReloaded, "the configuration was read again");
     supervisor_.ready();
     return {};

@@ -105,6 +105,7 @@ bus::StatusView BusFacade::status() const {
     view.resume_entries = static_cast<unsigned>(machine.resume_list().size());
     view.config_files = config_files_.of(app_.config());
     view.warnings = app_.warnings();
+    std::ranges::move(unmatched(app_.config(), machine), std::back_inserter(view.warnings));
     return view;
 }
 

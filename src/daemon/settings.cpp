@@ -56,6 +56,17 @@ Settings load_settings(const Options& options, const std::optional<std::string>&
     return settings;
 }
 
+std::vector<std::string> unmatched(const config::Config& config, const Machine& machine) {
+    std::vector<GuestFacts> facts;
+    for (const auto& uri : machine.uris()) {
+        if (!uri.listed)
+            return {};
+        for (const auto& guest : uri.guests)
+            facts.push_back({uri.uri, guest.uuid, guest.name, guest.metadata});
+    }
+    return render(config.unmatched(facts));
+}
+
 int check_config(const Options& options) {
     const auto loaded = config::Config::load(sources_of(options));
     if (!loaded) {

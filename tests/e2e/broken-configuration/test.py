@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A broken configuration is refused with place, value and what is allowed; the service protects
-the guests all the same, on the last good one, and says that it is degraded."""
+the guests all the same, on the last good one, and says that it is degraded. One that is good but
+means a guest that nobody has is told, too."""
 
 from support import Fleet, expect
 
@@ -11,6 +12,7 @@ GOOD = """
 [shutdown]
 stop = ["save 1min", "destroy"]
 """
+SLIP = '\n[[guest]]\nname = "vm-1"\ntier = "critical"\n'
 FILE = "/etc/guestd/guestd.toml"
 BROKEN = {
     "unknown key": ('[boot]\nmax_paralel = 3\n', ":2:1:", "max_parallel"),
@@ -26,6 +28,15 @@ def run(context):
     host.put_file(FILE, GOOD)
     host.exec("systemctl restart guestd && guestd --check-config", check=True)
     fleet = Fleet.of(host, 2).define().start()
+
+    host.put_file(FILE, GOOD + SLIP)
+    host.exec("systemctl reload guestd", check=True)
+    for command in ("guestctl status", "journalctl -b -o cat -u guestd -n 5"):
+        said = " ".join(host.exec(command).out.split())
+        expect("vm-1" in said and "matches no guest" in said, f"{command} does not tell: {said}")
+    host.put_file(FILE, GOOD)
+    host.exec("systemctl reload guestd", check=True)
+    expect("no guest" not in host.out("guestctl status"), "told after it was mended")
 
     for what, (text, place, word) in BROKEN.items():
         host.put_file(FILE, text)
