@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Completion of guestctl for bash. Verbs and options come from guestctl's own help, so that they are
-# always those of the version that is installed; guests come from guestd.
+# always those of the version that is installed; guests come from guestd. Names are only ever data:
+# they are compared and quoted here, and never given to what expands words, as compgen -W does.
 
 _guestctl_help() {
     guestctl "$@" --help 2>/dev/null
@@ -10,13 +11,36 @@ _guestctl_verbs() {
     _guestctl_help "$@" | sed -n '/^Subcommands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
 }
 
-# As wide as it gets: no name goes on in a line of its own.
-_guestctl_first_column() {
-    COLUMNS='' guestctl "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
+_guestctl_options() {
+    _guestctl_help "$@" | grep -oE -- '^  (-[a-z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+'
+}
+
+# As wide as it gets: nothing goes on in a line of its own.
+_guestctl_runs() {
+    COLUMNS='' guestctl history 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+# Offers those lines of the input that begin with the word under the cursor.
+_guestctl_offer() {
+    local word typed=${cur//\\/} quoted=''
+    case $typed in
+        [\"\']*) typed=${typed#?} quoted=yes ;; # readline closes the quote itself
+    esac
+    COMPREPLY=()
+    while IFS= read -r word; do
+        [[ $word == "$typed"* ]] || continue
+        [[ $quoted ]] || printf -v word %q "$word"
+        COMPREPLY+=("$word")
+    done
+}
+
+_guestctl_offer_files() {
+    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    compopt -o filenames 2>/dev/null
 }
 
 _guestctl() {
-    local cur prev words cword verb='' more='' word words_known=''
+    local cur prev words cword verb='' more='' word
     if declare -F _init_completion >/dev/null; then
         _init_completion -n : || return
     else
@@ -33,37 +57,29 @@ _guestctl() {
         fi
     done
     case $prev in
-        --config | --fleet | --svg | --textfile | --output | -o | --root)
-            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-            compopt -o filenames 2>/dev/null
-            return
-            ;;
+        --config | --fleet | --svg | --textfile | --output | -o | --root) _guestctl_offer_files ;;
         --trigger)
-            mapfile -t COMPREPLY < <(compgen -W "reboot poweroff halt kexec soft-reboot ups
-                maintenance session-end manual" -- "$cur")
-            return
+            _guestctl_offer < <(printf '%s\n' reboot poweroff halt kexec soft-reboot ups \
+                maintenance session-end manual)
             ;;
-        --deadline | --timeout | --limit | -n) return ;;
-    esac
-    if [[ $cur == -* ]]; then
-        words_known=$(_guestctl_help ${verb:+"$verb"} ${more:+"$more"} |
-            grep -oE -- '^  (-[a-z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+')
-    else
-        case $verb${more:+ $more} in
-            '') words_known=$(_guestctl_verbs) ;;
-            config | autostart) words_known=$(_guestctl_verbs "$verb") ;;
-            list | show | boot | drain | wait | resume-list | 'config show')
-                words_known=$(_guestctl_first_column list)
-                ;;
-            history | plot | cancel) words_known=$(_guestctl_first_column history) ;;
-            plan) words_known='boot drain' ;;
-            'config check')
-                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-                compopt -o filenames 2>/dev/null
+        --forget) _guestctl_offer < <(guestctl list --names 2>/dev/null) ;;
+        --deadline | --timeout | --limit | -n) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                _guestctl_offer < <(_guestctl_options ${verb:+"$verb"} ${more:+"$more"})
                 return
-                ;;
-        esac
-    fi
-    mapfile -t COMPREPLY < <(compgen -W "$words_known" -- "$cur")
+            fi
+            case $verb${more:+ $more} in
+                '') _guestctl_offer < <(_guestctl_verbs) ;;
+                config | autostart) _guestctl_offer < <(_guestctl_verbs "$verb") ;;
+                list | show | boot | drain | wait | 'config show')
+                    _guestctl_offer < <(guestctl list --names 2>/dev/null)
+                    ;;
+                history | plot | cancel) _guestctl_offer < <(_guestctl_runs) ;;
+                plan) _guestctl_offer < <(printf '%s\n' boot drain) ;;
+                'config check') _guestctl_offer_files ;;
+            esac
+            ;;
+    esac
 }
 complete -F _guestctl guestctl

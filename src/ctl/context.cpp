@@ -66,7 +66,7 @@ Duration parse_span(const char* option, const std::string& text) {
     if (!span)
         throw Stop{kExitUsage, place + span.error() + "; write it as 90s, 5min or 1h 30min"};
     if (*span <= Duration::zero())
-        throw Stop{kExitUsage, place + "is no time at all"};
+        throw Stop{kExitUsage, place + "that is no time at all"};
     return *span;
 }
 

@@ -3,6 +3,7 @@
 /// guestctl drain: take guests down as a host shutdown would.
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 
 #include "ctl/context.hpp"
@@ -45,8 +46,9 @@ bool confirmed(Context& context, const Strings& globs) {
         return true;
     if (running > kNamesAsked)
         names += " and " + std::to_string(running - kNamesAsked) + " more";
-    print("This stops " + render::count(running, "running guest") + ": " + names +
-          ".\nGo on? [y/N] ");
+    // Not to standard output, which may be a file or a program.
+    std::fprintf(stderr, "This stops %s: %s.\nGo on? [y/N] ",
+                 render::count(running, "running guest").c_str(), names.c_str());
     std::string answer;
     std::getline(std::cin, answer);
     return answer == "y" || answer == "Y" || answer == "yes";
@@ -64,8 +66,7 @@ int drain(Context& context, const DrainOptions& given) {
         options["deadline_usec"] = static_cast<std::uint64_t>(request.deadline->count());
     }
     if (!given.yes && terminal().asks && !confirmed(context, given.globs)) {
-        print("Nothing was stopped.\n");
-        return kExitFailure;
+        throw Stop{kExitFailure, "nothing was stopped"};
     }
     return command_run(context, {request, given.globs, options, given.wait});
 }

@@ -177,6 +177,9 @@ int run_import(Context& context, const std::string& root, bool apply) {
             end += "Written. systemctl reload guestd takes it in.\n";
         if (taken)
             end += "The next boot run brings these guests back (guestctl resume-list).\n";
+        if (apply && !root.empty() && !import.list.empty())
+            end +=
+                "The list stays where it is: take it over on the host itself, where guestd runs.\n";
         if (!apply && (changes(import) || !import.list.empty()))
             end = "Nothing was written; --apply does.\n";
         print(report(import) + end);

@@ -252,7 +252,13 @@ void add_metrics(CLI::App& app, Context& context) {
         "guestd_up\n"
         "is 0, and the exit status 3.");
     verb->callback([&context, path] {
-        context.action = [&context, path] { return show_metrics(context, *path); };
+        context.action = [&context, path] {
+            if (context.json)
+                throw Stop{kExitUsage,
+                           "metrics are OpenMetrics text; status, list and history "
+                           "have the same as JSON"};
+            return show_metrics(context, *path);
+        };
     });
 }
 

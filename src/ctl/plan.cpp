@@ -3,12 +3,15 @@
 /// guestctl plan: what a boot or a drain would do, before it happens. Nothing is touched, and
 /// guestd need not run: with --fleet everything comes from files.
 
+#include <cstdio>
+
 #include "config/config.hpp"
 #include "ctl/context.hpp"
 #include "ctl/files.hpp"
 #include "ctl/plan_fleet.hpp"
 #include "ctl/plan_report.hpp"
 #include "ctl/triggers.hpp"
+#include "render/text.hpp"
 
 namespace guestd::ctl {
 namespace {
@@ -22,19 +25,15 @@ struct PlanOptions {
     std::string svg;
 };
 
-std::string all_of(const config::Problems& problems) {
-    std::string text;
-    for (const auto& problem : problems)
-        text += "\n" + config::render_problem(problem);
-    return text;
-}
-
 std::shared_ptr<const config::Config> configuration(const std::string& path) {
     const auto sources = path.empty() ? config::default_sources() : config::file_source(path);
     auto loaded = config::Config::load(sources);
-    if (!loaded)
-        throw Stop{kExitFailure, "the configuration is wrong:" + all_of(loaded.error())};
-    return *std::move(loaded);
+    if (loaded)
+        return *std::move(loaded);
+    for (const auto& problem : loaded.error())
+        std::fprintf(stderr, "error: %s\n",
+                     render::escape_terminal(config::render_problem(problem)).c_str());
+    throw Stop{kExitFailure, "nothing can be planned with a configuration that is refused"};
 }
 
 void add_findings(plan::Plan& plan, const config::Config& config, const plan::Fleet& fleet) {

@@ -5,6 +5,7 @@
 #include "ctl/context.hpp"
 #include "render/style.hpp"
 #include "render/table.hpp"
+#include "render/units.hpp"
 
 namespace guestd::ctl {
 namespace {
@@ -69,6 +70,8 @@ int resume_list(Context& context, const Strings& forget) {
         context.client().command("Forget", {text_of(entry, "uri"), text_of(entry, "uuid")});
     if (context.json)
         print_json({{"forgotten", chosen}});
+    else
+        print("No longer on the list: " + render::count(chosen.size(), "guest") + ".\n");
     return kExitOk;
 }
 

@@ -32,6 +32,7 @@ std::size_t columns_of_environment() {
 
 Terminal terminal() {
     Terminal out;
+    out.asks = isatty(STDIN_FILENO) != 0;
     out.unicode = std::string_view{nl_langinfo(CODESET)} == "UTF-8";
     if (isatty(STDOUT_FILENO) == 0) {
         out.width = columns_of_environment();
@@ -42,7 +43,6 @@ Terminal terminal() {
         out.width = size.ws_col == 0 ? kUsualWidth : size.ws_col;
         out.height = size.ws_row == 0 ? kUsualHeight : size.ws_row;
         out.live = environment("TERM") != "dumb";
-        out.asks = isatty(STDIN_FILENO) != 0;
         out.colour = out.live && environment("NO_COLOR").empty();
     }
     if (out.width != 0 && out.width < kLeastWidth)

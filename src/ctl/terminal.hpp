@@ -11,7 +11,7 @@ namespace guestd::ctl {
 
 struct Terminal {
     bool live = false;  ///< standard output is a terminal that can move its cursor
-    bool asks = false;  ///< somebody can be asked: standard input is a terminal too
+    bool asks = false;  ///< somebody can be asked: standard input is a terminal
     bool colour = false;
     bool unicode = false;   ///< block characters can be shown
     std::size_t width = 0;  ///< columns; 0 = no limit (not a terminal)

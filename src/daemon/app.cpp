@@ -24,25 +24,6 @@ using systemd::LogLevel;
 /// down, a line on the console.
 constexpr Duration kStatusInterval = 1s;
 
-WallTime wall_now() {
-    return std::chrono::time_point_cast<WallTime::duration>(std::chrono::system_clock::now());
-}
-
-/// The core has no calendar; rows for people are dated on their way to the store.
-void stamp(StoreRun& command) {
-    if (command.run.started_wall == WallTime{})
-        command.run.started_wall = wall_now();
-    for (auto& entry : command.entries)
-        if (entry.since == WallTime{})
-            entry.since = wall_now();
-}
-
-void stamp(StoreEntries& command) {
-    for (auto& entry : command.entries)
-        if (entry.since == WallTime{})
-            entry.since = wall_now();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Options& options) {
@@ -215,12 +196,14 @@ void App::carry_out(Command& command) {
                 sensors_->watch_host(what.wanted);
             } else if constexpr (std::is_same_v<T, Notice>) {
                 // Only that one tells of the run; its record may list thousands of guests.
-                const auto run =
-                    what.kind == NoticeKind::run_started ? machine_->active_run() : std::nullopt;
-                announcer_->announce(what, run ? std::optional{run->run} : std::nullopt);
+                std::optional<RunRecord> run;
+                if (what.kind == NoticeKind::run_started)
+                    if (const auto active = machine_->active_run())
+                        run = active->run;
+                announcer_->announce(what, run);
             } else {
                 if constexpr (std::is_same_v<T, StoreRun> || std::is_same_v<T, StoreEntries>)
-                    stamp(what);
+                    dates_.stamp(what);
                 if constexpr (std::is_same_v<T, StoreRunEnd>)
                     end_of_run_ = what.id;
                 if constexpr (requires(LastRun & last) { last.heard(what); })

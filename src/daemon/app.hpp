@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/announcer.hpp"
+#include "daemon/dates.hpp"
 #include "daemon/history_reader.hpp"
 #include "daemon/marks.hpp"
 #include "daemon/options.hpp"
@@ -58,6 +59,7 @@ public:
     const std::string& boot_id() const { return boot_id_; }
     const libvirt::LibvirtHypervisor& hypervisor() const { return *hypervisor_; }
     HistoryReader& history() { return *history_; }
+    const Dates& dates() const { return dates_; }
     TimePoint now() const { return loop_->now(); }
     Result<RunId> request(const RunRequested& request);
     bool cancel(RunId run);
@@ -98,6 +100,7 @@ private:
     std::string degraded_;
     std::vector<std::string> warnings_;
     std::shared_ptr<const config::Config> config_;
+    Dates dates_;
 
     // In the order of use: what is declared later goes first.
     std::unique_ptr<systemd::Loop> loop_;

@@ -87,6 +87,13 @@ const std::vector<std::string>& ConfigFiles::of(const config::Config& config) {
     return files_;
 }
 
+bus::RunView BusFacade::active_view(const RunProgress& progress,
+                                    const std::vector<GuestProgress>& guests) const {
+    auto view = view_of(progress, guests);
+    app_.dates().complete(view.record);
+    return view;
+}
+
 bus::StatusView BusFacade::status() const {
     bus::StatusView view;
     view.version = GUESTD_VERSION;
@@ -95,7 +102,7 @@ bus::StatusView BusFacade::status() const {
     view.now = app_.now();
     const auto& machine = app_.machine();
     if (const auto run = machine.active_run())
-        view.active_run = view_of(*run, machine.progress());
+        view.active_run = active_view(*run, machine.progress());
     view.last_run = last_run_.view(machine, app_.history(), view.now);
     for (const auto& uri : machine.uris())
         for (const auto& guest : uri.guests) {
@@ -116,7 +123,7 @@ std::optional<bus::ProgressView> BusFacade::progress() const {
         return std::nullopt;
     auto guests = machine.progress();
     bus::ProgressView view;
-    view.run = view_of(*run, guests);
+    view.run = active_view(*run, guests);
     view.now = app_.now();
     std::erase_if(guests, [&](const auto& guest) {
         view.bytes_done.count += guest.done.count;
@@ -179,7 +186,10 @@ std::vector<bus::UriView> BusFacade::uris() const {
 }
 
 std::vector<ResumeEntry> BusFacade::resume_list() const {
-    return app_.machine().resume_list();
+    auto entries = app_.machine().resume_list();
+    for (auto& entry : entries)
+        app_.dates().complete(entry);
+    return entries;
 }
 
 void BusFacade::runs(unsigned limit, bus::Reply<std::vector<bus::RunView>> reply) {

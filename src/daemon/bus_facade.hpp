@@ -53,6 +53,9 @@ public:
     LastRun& last_run() { return last_run_; }
 
 private:
+    bus::RunView active_view(const RunProgress& progress,
+                             const std::vector<GuestProgress>& guests) const;
+
     App& app_;
     TimePoint started_;  ///< since when a URI answers, or does not, that has never changed
     mutable ConfigFiles config_files_;

@@ -11,6 +11,9 @@
 namespace guestd::daemon {
 namespace {
 
+/// What systemd shows as INVALIDARGUMENT (systemd.exec(5)).
+constexpr int kExitUsage = 2;
+
 /// Returns false, and says why, where the environment is not that of a user's session.
 bool settle_for_user(Options& options, bool own_state_dir) {
     auto folders = user_folders();
@@ -39,7 +42,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
         options.runtime_dir = dir;
     app.set_version_flag("--version", "guestd " GUESTD_VERSION);
     app.add_option("--config", options.config_files,
-                   "TOML file to read instead of the system's configuration; weakest first");
+                   "TOML file to read instead of the system's configuration; weakest first")
+        ->option_text("FILE...");
     app.add_flag("--no-sysconfig", no_sysconfig,
                  "do not read /etc/sysconfig/guestd or /etc/default/guestd");
     app.add_flag(
@@ -47,8 +51,9 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
         "a user's own guestd, for the guests of qemu:///session: folders by the XDG rules, "
         "on the user's bus");
     const auto* state_dir = app.add_option("--state-dir", options.state_dir, "folder of the state")
-                                ->capture_default_str();
-    app.add_option("--bus", options.bus, "where to offer org.guestd1")
+                                ->option_text("FOLDER [" + options.state_dir + "]");
+    app.add_option("--bus", options.bus, "where to offer org.guestd1: system, user or none")
+        ->option_text("BUS [system]")
         ->transform(CLI::CheckedTransformer(std::map<std::string, BusChoice>{
             {"system", BusChoice::system}, {"user", BusChoice::user}, {"none", BusChoice::none}}));
     app.add_flag("--check-config", options.check_config,
@@ -62,7 +67,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        code = app.exit(error);
+        code = app.exit(error) == 0 ? EXIT_SUCCESS : kExitUsage;
         return std::nullopt;
     }
     options.sysconfig = !no_sysconfig;

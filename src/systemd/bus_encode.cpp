@@ -10,7 +10,8 @@ void identity(Dict& dict, const std::string& uri, const Uuid& uuid) {
 }
 
 void wall_time(Dict& dict, const char* key, WallTime time) {
-    dict.number(key, static_cast<std::uint64_t>(time.time_since_epoch().count()));
+    if (time != WallTime{})
+        dict.number(key, static_cast<std::uint64_t>(time.time_since_epoch().count()));
 }
 
 void optional_time(Dict& dict, const char* key, const std::optional<TimePoint>& time) {
