@@ -99,6 +99,12 @@ struct AbandonCall {
     GuestId guest;
 };
 
+/// Read which guests of the URI are flagged with autostart: `AutostartListed` follows, unless the
+/// connection breaks, or libvirt does not answer.
+struct ListAutostart {
+    UriId uri{};
+};
+
 /// Tell, with WatchChanged (io-settle: IoMeasured), whether this holds, until Unwatch. Kept up by
 /// the adapters whatever happens to connections.
 struct Watch {
@@ -174,8 +180,9 @@ struct Notice {
     bool warning = false;
 };
 
-using Command = std::variant<Call, AbandonCall, Watch, Unwatch, WatchHost, StoreRun, StoreEntries,
-                             DropEntry, StoreGuest, StoreSpan, StoreLearned, StoreRunEnd, Notice>;
+using Command =
+    std::variant<Call, AbandonCall, ListAutostart, Watch, Unwatch, WatchHost, StoreRun,
+                 StoreEntries, DropEntry, StoreGuest, StoreSpan, StoreLearned, StoreRunEnd, Notice>;
 using Outbox = std::vector<Command>;
 
 }  // namespace guestd

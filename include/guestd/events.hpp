@@ -91,6 +91,15 @@ struct GuestChanged {
     bool persistent = true;
 };
 
+/// The guests of this URI that are flagged with autostart, and no others are. libvirt has no event
+/// for a flag: this comes when one was found to be other than it was known to be, and to answer
+/// each `ListAutostart` (with what was known, where the flags cannot be read).
+struct AutostartListed {
+    UriId uri{};
+    std::vector<Uuid> flagged;  ///< in no order
+    bool answers = false;       ///< a `ListAutostart`: read after it came
+};
+
 struct AgentChanged {
     GuestId guest;
     bool connected = false;
@@ -191,8 +200,8 @@ struct PolicyReplaced {
 /// Nothing happened but time.
 struct TimeElapsed {};
 
-using Event = std::variant<InventoryListed, UriLost, GuestChanged, AgentChanged, CallReturned,
-                           SaveProgressed, WatchChanged, IoMeasured, HostMeasured, RunRequested,
-                           CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
+using Event = std::variant<InventoryListed, UriLost, GuestChanged, AutostartListed, AgentChanged,
+                           CallReturned, SaveProgressed, WatchChanged, IoMeasured, HostMeasured,
+                           RunRequested, CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
 
 }  // namespace guestd

@@ -37,7 +37,25 @@ void BootRun::begin(Context& ctx) {
                                 .text = std::string{to_string(record_.trigger)}});
     for (std::size_t i = 0; i < uris_.size(); ++i)
         if (ctx.fleet.uris()[i].listed)
-            seed(ctx, static_cast<UriId>(i));
+            goes_by_flags() ? ask_for_flags(ctx, static_cast<UriId>(i))
+                            : seed(ctx, static_cast<UriId>(i));
+}
+
+/// Nobody has named the guests.
+bool BootRun::goes_by_flags() const {
+    return only_.empty() && record_.selection.empty();
+}
+
+void BootRun::ask_for_flags(Context& ctx, UriId uri) {
+    uris_[static_cast<std::size_t>(uri)].flags_by = ctx.now + kFlagsPatience;
+    ctx.out.emplace_back(ListAutostart{uri});
+}
+
+/// They are here, or did not come in time. A URI that is gone brings them along when it is back.
+void BootRun::end_wait_for_flags(Context& ctx, UriId uri) {
+    uris_[static_cast<std::size_t>(uri)].flags_by = kNever;
+    if (ctx.fleet.uri(uri).listed)
+        seed(ctx, uri);
 }
 
 void BootRun::handle(Context& ctx, const Event& event) {
@@ -45,6 +63,10 @@ void BootRun::handle(Context& ctx, const Event& event) {
         on_listed(ctx, listed->uri);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         on_changed(ctx, *changed);
+    } else if (const auto* flags = std::get_if<AutostartListed>(&event)) {
+        // One that nobody asked for may have been read before the run began.
+        if (flags->answers && uris_[static_cast<std::size_t>(flags->uri)].flags_by != kNever)
+            end_wait_for_flags(ctx, flags->uri);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         if (const auto found = tasks_.find(agent->guest); found != tasks_.end())
             check_ready(ctx, found->second);
@@ -274,15 +296,20 @@ void BootRun::advance(Context& ctx) {
     for (const auto& id : agenda_.take_due(ctx.now))
         look_after(ctx, tasks_.at(id));
     for (std::size_t i = 0; i < uris_.size(); ++i) {
+        if (uris_[i].flags_by <= ctx.now)
+            end_wait_for_flags(ctx, static_cast<UriId>(i));
         if (!uris_[i].seeded)
             continue;
         fill(ctx, static_cast<UriId>(i));
         tell_held(ctx, static_cast<UriId>(i));
     }
     silent_.clear();
-    for (std::size_t i = 0; i < uris_.size(); ++i)
+    for (std::size_t i = 0; i < uris_.size(); ++i) {
+        const auto& state = ctx.fleet.uris()[i];
         if (!uris_[i].seeded)
-            silent_.push_back(ctx.fleet.uris()[i].uri + ": " + ctx.fleet.uris()[i].reason);
+            silent_.push_back(state.uri + ": " +
+                              (state.listed ? "reading its autostart flags" : state.reason));
+    }
     finish_if_done(ctx);
     measure_host(ctx);
 }
@@ -339,7 +366,8 @@ bool BootRun::idle() const {
         return stage == Stage::over || stage == Stage::held || stage == Stage::waiting;
     };
     const auto nobody_ready = [](const Uri& uri) {
-        return uri.ready.empty() || (uri.held_by_host && uri.throttle.active() == 0);
+        return uri.flags_by == kNever &&
+               (uri.ready.empty() || (uri.held_by_host && uri.throttle.active() == 0));
     };
     return std::ranges::all_of(uris_, nobody_ready) && std::ranges::all_of(tasks_, is_idle);
 }
@@ -376,7 +404,7 @@ bool BootRun::minds(const GuestId& id) const {
 TimePoint BootRun::next_deadline() const {
     auto next = agenda_.next();
     for (const auto& uri : uris_)
-        next = std::min(next, uri.wake_up);
+        next = std::min({next, uri.wake_up, uri.flags_by});
     return next;
 }
 

@@ -12,7 +12,9 @@
 /// A guest counts against `max_parallel` from the start call until it is ready. An entry leaves the
 /// resume list when its guest is confirmed running, and for no other reason but an administrator's
 /// policy; an event alone confirms nothing. A URI's part begins when it answers, however late; its
-/// guests are recorded in one transaction before the first of them is started.
+/// guests are recorded in one transaction before the first of them is started. libvirt tells of no
+/// autostart flag that changes, so a run that goes by the flags and finds a URI listed long ago
+/// asks for them first; one that gets no answer goes by what is known.
 ///
 /// After a cancelled drain the run brings back exactly the guests that the drain touched; one that
 /// was asked to go down and is still up is *watched* for a while.
@@ -34,6 +36,9 @@ namespace guestd::core {
 
 /// Keys of Learned: URI, a blank and the UUID follow. Seconds from the start call until ready.
 inline const std::string kLearnedReady = "boot.ready:";
+/// For the autostart flags, which take milliseconds to read where libvirt answers at all. Somebody
+/// sits and waits: this is only asked for runs by hand.
+inline constexpr Duration kFlagsPatience = 2s;
 /// After a call of unknown result though libvirt answers.
 inline constexpr Duration kUnknownRetry = 1s;
 
@@ -105,6 +110,7 @@ public:
 private:
     struct Uri {
         bool seeded = false;
+        TimePoint flags_by = kNever;  ///< its autostart flags are being read; until then at most
         Throttle throttle;
         TimePoint wake_up = kNever;  ///< when `held` may be over though nothing happens
         std::string held;            ///< why no further guest starts
@@ -136,6 +142,9 @@ private:
                  const std::vector<OrderNode>& nodes);
 
     // boot_run.cpp: the run
+    bool goes_by_flags() const;
+    void ask_for_flags(Context& ctx, UriId uri);
+    void end_wait_for_flags(Context& ctx, UriId uri);
     void on_listed(Context& ctx, UriId uri);
     void on_changed(Context& ctx, const GuestChanged& event);
     void on_returned(Context& ctx, const CallReturned& event);

@@ -27,6 +27,7 @@ bool is_open(const RunGuestRecord& row) {
 void BootRun::seed(Context& ctx, UriId id) {
     auto& uri = uris_[static_cast<std::size_t>(id)];
     uri.seeded = true;
+    uri.flags_by = kNever;
     const auto& text = ctx.uri_text(id);
     uri.throttle = Throttle{ctx.policy.uri(text, std::nullopt), is_local(text), ctx.now};
 

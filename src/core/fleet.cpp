@@ -133,6 +133,13 @@ void Fleet::apply(const GuestChanged& event, TimePoint now) {
     }
 }
 
+void Fleet::apply(const AutostartListed& event) {
+    const std::set<Uuid> flagged{event.flagged.begin(), event.flagged.end()};
+    for (auto at = guests_.lower_bound(GuestId{event.uri, {}});
+         at != guests_.end() && at->first.uri == event.uri; ++at)
+        at->second.info.autostart = flagged.contains(at->first.uuid);
+}
+
 void Fleet::apply(const AgentChanged& event) {
     if (const auto found = guests_.find(event.guest); found != guests_.end()) {
         found->second.info.agent_channel = true;

@@ -44,6 +44,7 @@ public:
     void apply(const InventoryListed& event, TimePoint now);
     void apply(const UriLost& event, TimePoint now);
     void apply(const GuestChanged& event, TimePoint now);
+    void apply(const AutostartListed& event);
     void apply(const AgentChanged& event);
     void observe(const GuestId& id, const GuestInfo& info);
     void paused_by_us(const GuestId& id);

@@ -132,6 +132,8 @@ void Machine::Impl::take_in(const Event& event, TimePoint now) {
         fleet_.apply(*lost, now);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         fleet_.apply(*changed, now);
+    } else if (const auto* flags = std::get_if<AutostartListed>(&event)) {
+        fleet_.apply(*flags);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         fleet_.apply(*agent);
     } else if (const auto* returned = std::get_if<CallReturned>(&event)) {

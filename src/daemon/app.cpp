@@ -4,15 +4,19 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
+#include "config/user_sources.hpp"
 #include "daemon/bus_facade.hpp"
 #include "daemon/status_text.hpp"
 #include "systemd/host.hpp"
 #include "systemd/log.hpp"
 #include "systemd/message_ids.hpp"
 #include "takeover/conflicts.hpp"
+#include "takeover/drivers.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -23,6 +27,16 @@ using systemd::LogLevel;
 /// STATUS= lines come at most this often: each is a datagram to systemd and, while the host goes
 /// down, a line on the console.
 constexpr Duration kStatusInterval = 1s;
+
+/// Where libvirt keeps a link for each guest that is flagged with autostart; "" = not on this host,
+/// or nobody knows.
+std::string autostart_folder_of(const std::string& uri) {
+    if (const auto* driver = takeover::driver_of(uri))
+        return takeover::autostart_folder_of(*driver, "");
+    const std::filesystem::path ours = config::user_config_folder();
+    return uri == "qemu:///session" && !ours.empty() ? ours.parent_path() / "libvirt/qemu/autostart"
+                                                     : std::filesystem::path{};
+}
 
 }  // namespace
 
@@ -131,10 +145,13 @@ void App::tell_warnings(const std::vector<std::string>& problems) {
 void App::set_up_machine(const Restored& restored) {
     const auto& uris = config_->daemon().uris;
     machine_ = std::make_unique<Machine>(boot_id_, uris, config_);
+    std::vector<std::string> folders;
+    std::ranges::transform(uris, std::back_inserter(folders), autostart_folder_of);
     hypervisor_ = std::make_unique<libvirt::LibvirtHypervisor>(
         libvirt::Options{.uris = uris,
                          .connect_timeout = config_->daemon().connect_timeout,
-                         .read_metadata = config_->daemon().metadata},
+                         .read_metadata = config_->daemon().metadata,
+                         .autostart_folders = std::move(folders)},
         inbox_->sink());
     sensors_ = std::make_unique<sensors::SystemSensors>(*loop_, inbox_->sink());
     facade_ = std::make_unique<BusFacade>(*this);
@@ -187,6 +204,8 @@ void App::carry_out(Command& command) {
                 hypervisor_->submit(what);
             } else if constexpr (std::is_same_v<T, AbandonCall>) {
                 hypervisor_->abandon(what);
+            } else if constexpr (std::is_same_v<T, ListAutostart>) {
+                hypervisor_->list_autostart(what);
             } else if constexpr (std::is_same_v<T, Watch>) {
                 carry_out_watch(what);
             } else if constexpr (std::is_same_v<T, Unwatch>) {

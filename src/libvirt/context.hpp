@@ -31,6 +31,9 @@ inline constexpr Duration kIoInterval = std::chrono::seconds{1};
 /// Events of pools and networks come at once; this is for those that were lost.
 inline constexpr Duration kNeedInterval = std::chrono::seconds{10};
 
+/// Links of autostart flags tell at once; this is for hosts and drivers whose links nobody sees.
+inline constexpr Duration kAutostartInterval = std::chrono::seconds{60};
+
 struct UriContext {
     UriContext(UriId number, std::string text, EventSink sink)
         : id(number),
@@ -47,6 +50,7 @@ struct UriContext {
     Duration progress_interval = kProgressInterval;
     Duration io_interval = kIoInterval;
     Duration need_interval = kNeedInterval;
+    Duration autostart_interval = kAutostartInterval;
     /// Told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around = [](const Call&, bool) {};
     std::shared_ptr<ThreadGroup> threads;

@@ -29,10 +29,12 @@ constexpr unsigned long kKeepsUnopenedImage = 9'000'999;
 }  // namespace
 
 Control::Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPools> pools,
-                 std::shared_ptr<SaveMonitor> saves, Settings settings)
+                 std::shared_ptr<SaveMonitor> saves, std::shared_ptr<AutostartMonitor> autostart,
+                 Settings settings)
     : context_(std::move(context)),
       pools_(std::move(pools)),
       saves_(std::move(saves)),
+      autostart_(std::move(autostart)),
       settings_(settings) {}
 
 bool Control::start() {
@@ -182,6 +184,7 @@ bool Control::serve(ConnectPtr connection) {
     if (!list(connection.get())) {
         return false;
     }
+    autostart_->connected(connection.get());
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
         changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
@@ -193,6 +196,7 @@ bool Control::serve(ConnectPtr connection) {
     }
     const auto reason = broken_;
     lock.unlock();
+    autostart_->disconnected();
     if (!reason.empty()) {
         lost(reason);
     }

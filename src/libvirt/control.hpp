@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "libvirt/autostart_monitor.hpp"
 #include "libvirt/call_pools.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/handles.hpp"
@@ -37,7 +38,8 @@ public:
     };
 
     Control(std::shared_ptr<UriContext> context, std::shared_ptr<CallPools> pools,
-            std::shared_ptr<SaveMonitor> saves, Settings settings);
+            std::shared_ptr<SaveMonitor> saves, std::shared_ptr<AutostartMonitor> autostart,
+            Settings settings);
 
     // Thread-safe; none blocks.
     /// False when there is no thread to be had.
@@ -67,6 +69,7 @@ private:
     const std::shared_ptr<UriContext> context_;
     const std::shared_ptr<CallPools> pools_;
     const std::shared_ptr<SaveMonitor> saves_;
+    const std::shared_ptr<AutostartMonitor> autostart_;
     const Settings settings_;
 
     Duration backoff_ = kFirstBackoff;  ///< of the control thread alone

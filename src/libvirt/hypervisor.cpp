@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "libvirt/autostart_monitor.hpp"
 #include "libvirt/call_pools.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/control.hpp"
@@ -26,6 +27,10 @@ unsigned long_calls_of(const Options& options, std::size_t index) {
     return configured != 0 ? configured : kDefaultLongCalls;
 }
 
+std::filesystem::path at(const std::vector<std::string>& folders, std::size_t index) {
+    return index < folders.size() ? folders[index] : "";
+}
+
 std::shared_ptr<UriContext> make_context(const Options& options, std::size_t index,
                                          EventSink sink) {
     auto context = std::make_shared<UriContext>(static_cast<UriId>(index), options.uris[index],
@@ -35,8 +40,8 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
     context->progress_interval = options.progress_interval;
     context->io_interval = options.io_interval;
     context->need_interval = options.need_interval;
-    const std::filesystem::path folder =
-        index < options.save_folders.size() ? options.save_folders[index] : "";
+    context->autostart_interval = options.autostart_interval;
+    const auto folder = at(options.save_folders, index);
     context->space = std::make_shared<SaveSpace>(
         folder.empty() ? save_folder_of(options.uris[index]) : std::optional{folder},
         options.free_space ? options.free_space : free_space);
@@ -57,8 +62,10 @@ struct LibvirtHypervisor::Link {
           io(std::make_shared<IoMonitor>(context)),
           storage(std::make_shared<NeedMonitor>(context, NeedKind::pool)),
           networks(std::make_shared<NeedMonitor>(context, NeedKind::network)),
+          autostart(
+              std::make_shared<AutostartMonitor>(context, at(options.autostart_folders, index))),
           control(std::make_shared<Control>(
-              context, pools, saves,
+              context, pools, saves, autostart,
               Control::Settings{.connect_timeout = options.connect_timeout,
                                 .short_is_slow = options.short_is_slow,
                                 .long_calls = long_calls_of(options, index)})) {
@@ -92,6 +99,7 @@ struct LibvirtHypervisor::Link {
     std::shared_ptr<IoMonitor> io;
     std::shared_ptr<NeedMonitor> storage;
     std::shared_ptr<NeedMonitor> networks;
+    std::shared_ptr<AutostartMonitor> autostart;
     std::shared_ptr<Control> control;
 };
 
@@ -129,6 +137,10 @@ void LibvirtHypervisor::submit(const Call& call) {
 
 void LibvirtHypervisor::abandon(const AbandonCall& call) {
     link(call.guest.uri).pools->abandon(call.id);
+}
+
+void LibvirtHypervisor::list_autostart(const ListAutostart& command) {
+    link(command.uri).autostart->look(true);
 }
 
 void LibvirtHypervisor::watch(const Watch& watch) {
@@ -174,6 +186,7 @@ void LibvirtHypervisor::stop_quickly() noexcept {
         each->io->stop();
         each->storage->stop();
         each->networks->stop();
+        each->autostart->stop();
     }
 }
 

@@ -31,11 +31,15 @@ struct Options {
     Duration io_interval = std::chrono::seconds{1};
     /// How often pools and networks that guests need are looked at without an event.
     Duration need_interval = std::chrono::seconds{10};
+    /// How often autostart flags are read without anything that tells of them.
+    Duration autostart_interval = std::chrono::seconds{60};
     Duration idle_time = std::chrono::seconds{30};  ///< of a worker, before it disconnects
     /// A short call older than this no longer keeps those behind it from getting a worker.
     Duration short_is_slow = std::chrono::seconds{1};
     /// Where saved images go, by UriId; empty or missing = as libvirt has it, where that is known.
     std::vector<std::string> save_folders;
+    /// Where the drivers keep their links of autostart, by UriId; empty or missing = not known.
+    std::vector<std::string> autostart_folders;
     /// For tests: how much is free there; by default, the file system is asked.
     SaveSpace::Ask free_space;
     /// For tests: told before (true) and after (false) each call, on its worker's thread.
@@ -67,6 +71,7 @@ public:
 
     void submit(const Call& call) override;
     void abandon(const AbandonCall& call) override;
+    void list_autostart(const ListAutostart& command) override;
     void watch(const Watch& watch) override;
     void unwatch(WatchId id) override;
 

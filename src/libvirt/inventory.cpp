@@ -162,6 +162,10 @@ void find_saves(const Domains& domains, std::vector<GuestInfo>& guests) {
 
 }  // namespace
 
+std::optional<std::unordered_set<Uuid>> list_autostart(virConnectPtr connection) {
+    return members(connection, VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
+}
+
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection) {
     const auto domains = list(connection, 0);
     if (!domains) {

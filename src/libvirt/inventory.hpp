@@ -7,6 +7,10 @@
 /// statistics in batches. Only what no listing tells costs a call per guest: our metadata (if
 /// wanted), the mark of guests that are off (marks.hpp), and the job of guests that are paused.
 
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
 #include "guestd/error.hpp"
 #include "libvirt/context.hpp"
 #include "libvirt/handles.hpp"
@@ -17,5 +21,9 @@ namespace guestd::libvirt {
 /// default. The agent, and the mark of a guest that is up already,
 /// are not read here: see Control.
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection);
+
+/// Those flagged with autostart, in one call; empty when it failed, also where the driver cannot
+/// list by the flag. Blocks.
+std::optional<std::unordered_set<Uuid>> list_autostart(virConnectPtr connection);
 
 }  // namespace guestd::libvirt

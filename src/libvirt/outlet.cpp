@@ -162,6 +162,7 @@ void Outlet::remember(const GuestInfo& info) {
                        .agent_connected = info.agent_connected,
                        .metadata = info.metadata,
                        .remembered = info.remembered,
+                       .autostart = info.autostart,
                        // Drivers without statistics list no memory.
                        .stale = info.memory == Bytes{},
                        .disks = std::move(guest.disks)};
@@ -211,6 +212,28 @@ void Outlet::agent_found(const Uuid& uuid, const Mark& seen, bool connected) {
     found->second.agent_channel = true;
     found->second.agent_connected = connected;
     sink_(AgentChanged{{uri_, uuid}, connected});
+}
+
+void Outlet::autostart_read(const std::optional<std::unordered_set<Uuid>>& flagged, bool asked) {
+    const std::lock_guard lock{mutex_};
+    if (closed_) {
+        return;
+    }
+    AutostartListed listed{.uri = uri_, .flagged = {}, .answers = asked};
+    bool tell = asked;
+    for (auto& [uuid, guest] : known_) {
+        if (flagged && guest.autostart != flagged->contains(uuid)) {
+            guest.autostart = !guest.autostart;
+            count_change(uuid);
+            tell = true;
+        }
+        if (guest.autostart) {
+            listed.flagged.push_back(uuid);
+        }
+    }
+    if (tell) {
+        sink_(std::move(listed));
+    }
 }
 
 Outlet::Mark Outlet::mark(const Uuid& uuid) const {

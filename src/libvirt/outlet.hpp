@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "guestd/ports/hypervisor.hpp"
@@ -35,6 +36,7 @@ struct KnownGuest {
     bool agent_connected = false;
     std::string metadata;
     bool remembered = false;
+    bool autostart = false;
     bool stale = true;  ///< the definition has changed since it was read
     /// Target names, of an active guest's devices; empty = not read since they changed.
     std::optional<std::vector<std::string>> disks;
@@ -66,6 +68,12 @@ public:
     void lost(const std::string& reason);
     /// The agent as its guest's XML shows it; dropped when an event has told meanwhile.
     void agent_found(const Uuid& uuid, const Mark& mark, bool connected);
+
+    // Reader of autostart flags.
+    /// Those that are set now, of the connection that is listed; empty = they cannot be read. Told
+    /// if one is other than it was known to be, or if they were `asked` for. A change counts as one
+    /// of the guest: whoever has read its flag before reads again.
+    void autostart_read(const std::optional<std::unordered_set<Uuid>>& flagged, bool asked);
 
     // Workers.
     Mark mark(const Uuid& uuid) const;

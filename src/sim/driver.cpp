@@ -91,6 +91,8 @@ void Driver::carry_out(Command command) {
                 world_.submit(what);
             else if constexpr (std::is_same_v<Kind, AbandonCall>)
                 world_.abandon(what);
+            else if constexpr (std::is_same_v<Kind, ListAutostart>)
+                world_.list_autostart(what.uri);
             else if constexpr (std::is_same_v<Kind, Watch>)
                 world_.watch(what);
             else if constexpr (std::is_same_v<Kind, Unwatch>)

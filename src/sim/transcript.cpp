@@ -38,6 +38,9 @@ std::string text(const UriLost& event) {
 std::string text(const GuestChanged& event) {
     return id(event.guest) + " " + event.name + " " + word(event.what);
 }
+std::string text(const AutostartListed& event) {
+    return "autostart: " + std::to_string(event.flagged.size()) + " guests";
+}
 std::string text(const AgentChanged& event) {
     return id(event.guest) + " agent " + (event.connected ? "connected" : "gone");
 }
@@ -84,6 +87,9 @@ std::string text(const Call& call) {
 }
 std::string text(const AbandonCall& call) {
     return id(call.guest) + " ABANDON " + std::to_string(call.id);
+}
+std::string text(const ListAutostart&) {
+    return "LIST autostart";
 }
 std::string text(const Watch& watch) {
     return id(watch.guest) + " WATCH " + std::to_string(watch.id);

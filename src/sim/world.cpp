@@ -238,6 +238,16 @@ void World::emit(Guest& guest, Lifecycle what) {
     });
 }
 
+void World::list_autostart(UriId id) {
+    as_daemon(id, uri(id).model.latency, [this, id] {
+        AutostartListed listed{.uri = id, .flagged = {}, .answers = true};
+        for (const auto& [guest_id, guest] : guests_)
+            if (guest_id.uri == id && guest.model.autostart)
+                listed.flagged.push_back(guest_id.uuid);
+        deliver(id, Duration::zero(), std::move(listed));
+    });
+}
+
 void World::tell_agent(Guest& guest, bool connected) {
     guest.agent_connected = connected;
     as_daemon(guest.id.uri, Duration::zero(), [this, id = guest.id, connected] {

@@ -84,6 +84,7 @@ public:
     void client_died();
     void submit(const Call& call);
     void abandon(const AbandonCall& call);
+    void list_autostart(UriId uri);
     void watch(const Watch& watch);
     void unwatch(WatchId id) { watches_.erase(id); }
     void watch_host(bool wanted);

@@ -5,6 +5,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include <unordered_set>
 #include <vector>
 
 #include "libvirt/mapping.hpp"
@@ -61,6 +62,38 @@ TEST_F(OutletTest, WhatChangesDuringAListingIsLookedAtAfterIt) {
     EXPECT_EQ(told<GuestChanged>(1).what, Lifecycle::defined);
     EXPECT_EQ(told<GuestChanged>(1).guest.uuid, kGuest);
     EXPECT_TRUE(outlet_.known(kGuest)->stale);
+}
+
+TEST_F(OutletTest, AutostartFlagsAreToldWhenTheyDifferOrSomebodyAsks) {
+    list({{.uuid = kGuest, .name = "guest"}, {.uuid = kOther, .autostart = true}});
+    outlet_.autostart_read(std::unordered_set{kOther}, false);
+    EXPECT_TRUE(told_.empty());
+    outlet_.autostart_read(std::unordered_set{kOther}, true);
+    EXPECT_EQ(told<AutostartListed>(0).flagged, std::vector{kOther});
+    EXPECT_TRUE(told<AutostartListed>(0).answers);
+    outlet_.autostart_read(std::unordered_set{kGuest}, false);
+    EXPECT_EQ(told<AutostartListed>(1).flagged, std::vector{kGuest});
+    EXPECT_EQ(told<AutostartListed>(1).uri, UriId{3});
+    EXPECT_FALSE(told<AutostartListed>(1).answers);
+    // What cannot be read is as it was.
+    outlet_.autostart_read(std::nullopt, false);
+    ASSERT_EQ(told_.size(), 2U);
+    outlet_.autostart_read(std::nullopt, true);
+    EXPECT_EQ(told<AutostartListed>(2).flagged, std::vector{kGuest});
+}
+
+TEST_F(OutletTest, AReadingFromBeforeAFlagChangedIsNotTold) {
+    list({{.uuid = kGuest, .name = "guest"}});
+    const auto mark = outlet_.mark(kGuest);
+    outlet_.autostart_read(std::unordered_set<Uuid>{}, false);
+    EXPECT_TRUE(outlet_.post(reading(GuestState::shutoff), mark));
+    outlet_.autostart_read(std::unordered_set{kGuest}, false);
+    EXPECT_FALSE(outlet_.post(reading(GuestState::shutoff), mark));
+    // One from afterwards tells, and is what the next flags are compared with.
+    EXPECT_TRUE(outlet_.post(reading(GuestState::shutoff), outlet_.mark(kGuest)));
+    told_.clear();
+    outlet_.autostart_read(std::unordered_set{kGuest}, false);
+    EXPECT_EQ(told_.size(), 1U);
 }
 
 TEST_F(OutletTest, AListingThatFailedTakesItsEventsAlong) {

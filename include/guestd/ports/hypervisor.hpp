@@ -12,7 +12,7 @@ namespace guestd {
 using EventSink = std::function<void(Event)>;
 
 /// The way to libvirt. Connects by itself to every URI and stays connected, telling the sink with
-/// InventoryListed and UriLost.
+/// InventoryListed and UriLost, and finds out by itself when an autostart flag has changed.
 ///
 /// Called on the loop's thread; no member blocks. Results arrive at the sink, from any thread.
 class Hypervisor {
@@ -20,6 +20,7 @@ public:
     virtual ~Hypervisor() = default;
     virtual void submit(const Call& call) = 0;
     virtual void abandon(const AbandonCall& call) = 0;
+    virtual void list_autostart(const ListAutostart& command) = 0;
     /// Needs of the kinds pool and network; probes of the kind io-settle.
     virtual void watch(const Watch& watch) = 0;
     virtual void unwatch(WatchId id) = 0;  ///< of any watch; unknown ones are none of its own
