@@ -2,10 +2,10 @@
 #include "libvirt/autostart_monitor.hpp"
 
 #include <optional>
-#include <string_view>
 #include <unordered_set>
 #include <utility>
 
+#include "libvirt/errors.hpp"
 #include "libvirt/inventory.hpp"
 
 namespace guestd::libvirt {
@@ -34,6 +34,10 @@ void free_weak(void* opaque) noexcept {
 
 }  // namespace
 
+bool AutostartMonitor::may_be_flag(std::string_view link) {
+    return !link.ends_with(".xml.once");
+}
+
 AutostartMonitor::~AutostartMonitor() {
     if (timer_ >= 0) {
         virEventRemoveTimeout(timer_);
@@ -46,13 +50,13 @@ void AutostartMonitor::begin() {
         return;
     }
     if (!folder_.empty()) {
-        watch_ = std::make_unique<FolderWatch>(
-            folder_, [weak = weak_from_this()](const std::string& name) {
-                const auto self = weak.lock();
-                if (self && !std::string_view{name}.ends_with(".xml.once")) {
-                    self->look(false);
-                }
-            });
+        watch_ = std::make_unique<FolderWatch>(folder_,
+                                               [weak = weak_from_this()](const std::string& name) {
+                                                   const auto self = weak.lock();
+                                                   if (self && may_be_flag(name)) {
+                                                       self->look(false);
+                                                   }
+                                               });
     }
     const auto interval =
         std::chrono::duration_cast<std::chrono::milliseconds>(context_->autostart_interval);
@@ -74,6 +78,7 @@ void AutostartMonitor::connected(virConnectPtr connection) {
 void AutostartMonitor::disconnected() {
     const std::lock_guard lock{mutex_};
     connection_ = nullptr;
+    asked_ = false;  // the next listing answers
 }
 
 void AutostartMonitor::look(bool asked) {
@@ -110,8 +115,8 @@ void AutostartMonitor::run() {
         }
         const auto flagged = list_autostart(connection.get());
         lock.lock();
-        // Of a connection that is gone: the next listing is newer.
-        if (connection_ == connection.get()) {
+        // Of a connection that is gone nothing is told: the next listing is newer.
+        if (connection_ == connection.get() && !is_dead(connection.get())) {
             context_->outlet.autostart_read(flagged, asked);
         }
         lock.unlock();

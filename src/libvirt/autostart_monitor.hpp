@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string_view>
 
 #include "libvirt/context.hpp"
 #include "libvirt/folder_watch.hpp"
@@ -31,6 +32,9 @@ public:
     AutostartMonitor(std::shared_ptr<UriContext> context, std::filesystem::path folder)
         : context_(std::move(context)), folder_(std::move(folder)) {}
     ~AutostartMonitor();
+
+    /// Whether the link that came or went stands for an autostart flag; "" is any.
+    static bool may_be_flag(std::string_view link);
 
     // Thread-safe; none blocks.
     /// The URI is listed, and this is the way to it until disconnected().

@@ -184,7 +184,6 @@ bool Control::serve(ConnectPtr connection) {
     if (!list(connection.get())) {
         return false;
     }
-    autostart_->connected(connection.get());
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
         changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
@@ -233,6 +232,7 @@ bool Control::list(virConnectPtr connection) {
     }
     context_->outlet.publish(
         {.uri = context_->id, .guests = *guests, .long_calls = settings_.long_calls});
+    autostart_->connected(connection);
     for (const auto& guest : *guests) {
         if (guest.saving) {
             saves_->adopt(guest.uuid);
