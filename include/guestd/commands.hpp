@@ -165,6 +165,7 @@ enum class NoticeKind {
     guest_done,    ///< `outcome`, `text` = cause
     guest_retrying,
     guest_held,         ///< `text` = for what
+    starts_held,        ///< the host has no room for the next start on `uri`
     intent_not_stored,  ///< the resume list could not be made durable
     uri_unreachable,
     remark,  ///< worth a line, of no kind of its own
@@ -173,7 +174,8 @@ struct Notice {
     NoticeKind kind = NoticeKind::remark;
     RunId run = 0;
     std::optional<GuestId> guest;
-    std::string name;  ///< guest name, unescaped
+    std::optional<UriId> uri;  ///< what is about none of its guests, or all
+    std::string name;          ///< guest name, unescaped
     std::string what;
     Outcome outcome = Outcome::pending;
     std::string text;

@@ -270,7 +270,7 @@ BootTask* BootRun::next_that_fits(Uri& uri) {
 void BootRun::tell_held(Context& ctx, UriId id) {
     auto& uri = uris_[static_cast<std::size_t>(id)];
     if (uri.held_by_host && !uri.told_held)
-        remark(ctx, record_.id, nullptr, NoticeKind::guest_held,
+        remark(ctx, record_.id, id, NoticeKind::starts_held,
                ctx.uri_text(id) + ": the next start waits for " + uri.held, false);
     uri.told_held = uri.held_by_host;
 }

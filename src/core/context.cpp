@@ -168,4 +168,9 @@ void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::str
     ctx.out.emplace_back(std::move(notice));
 }
 
+void remark(Context& ctx, RunId run, UriId uri, NoticeKind kind, std::string text, bool warning) {
+    ctx.out.emplace_back(
+        Notice{.kind = kind, .run = run, .uri = uri, .text = std::move(text), .warning = warning});
+}
+
 }  // namespace guestd::core

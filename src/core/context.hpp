@@ -124,5 +124,7 @@ std::string seconds(Duration time);
 
 void remark(Context& ctx, RunId run, const Task* task, NoticeKind kind, std::string text,
             bool warning);
+/// The same about a URI.
+void remark(Context& ctx, RunId run, UriId uri, NoticeKind kind, std::string text, bool warning);
 
 }  // namespace guestd::core

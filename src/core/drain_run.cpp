@@ -176,7 +176,7 @@ void DrainRun::give_up_silent_uris(Context& ctx) {
         uri.given_up = true;
         record_.clean = false;
         fail_recorded(ctx, static_cast<UriId>(i));
-        remark(ctx, record_.id, nullptr, NoticeKind::uri_unreachable,
+        remark(ctx, record_.id, static_cast<UriId>(i), NoticeKind::uri_unreachable,
                state.uri + " could not be asked for its guests: " + state.reason, true);
     }
 }

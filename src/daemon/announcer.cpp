@@ -29,6 +29,7 @@ std::string line_of(const Notice& notice) {
             return with_text(notice.name + ": trying again", notice.text);
         case NoticeKind::guest_held:
             return with_text(notice.name + ": waits", notice.text);
+        case NoticeKind::starts_held:
         case NoticeKind::intent_not_stored:
         case NoticeKind::uri_unreachable:
             return notice.text;
@@ -46,18 +47,18 @@ void log_line(systemd::LogLevel level, std::string_view message_id, std::string 
 
 void Announcer::announce(const Notice& notice, const std::optional<RunRecord>& run) {
     using namespace systemd::fields;
-    const auto uri =
-        notice.guest ? uris_.at(static_cast<std::size_t>(notice.guest->uri)) : std::string{};
+    const auto of = notice.guest ? std::optional{notice.guest->uri} : notice.uri;
+    const auto uri = of ? uris_.at(static_cast<std::size_t>(*of)) : std::string{};
     systemd::LogRecord record;
     record.level = notice.warning ? systemd::LogLevel::warning : systemd::LogLevel::info;
     record.message = line_of(notice);
     record.message_id = systemd::message_ids::of(notice.kind);
     if (notice.run != 0)
         record.fields.emplace_back(kRun, std::to_string(notice.run));
+    record.fields.emplace_back(kUri, uri);
     if (notice.guest) {
         record.fields.emplace_back(kGuestUuid, notice.guest->uuid.str());
         record.fields.emplace_back(kGuestName, notice.name);
-        record.fields.emplace_back(kUri, uri);
         record.fields.emplace_back(kStep, notice.what);
     }
     if (notice.kind == NoticeKind::guest_done)

@@ -27,6 +27,8 @@ using systemd::LogLevel;
 /// STATUS= lines come at most this often: each is a datagram to systemd and, while the host goes
 /// down, a line on the console.
 constexpr Duration kStatusInterval = 1s;
+/// systemd waits as long before it says that it waits.
+constexpr Duration kConsoleInterval = 5s;
 
 /// Where libvirt keeps a link for each guest that is flagged with autostart; "" = not on this host,
 /// or nobody knows.
@@ -161,6 +163,7 @@ void App::set_up_machine(const Restored& restored) {
             [](const std::string& text) { log_line(LogLevel::info, ids::kRemark, text); },
             options_.bus == BusChoice::user ? bus::Bus::user : bus::Bus::system);
     announcer_ = std::make_unique<Announcer>(uris, bus_.get());
+    links_.emplace(uris);
     if (safe_boot())
         log_line(LogLevel::warning, ids::kRemark,
                  "safe boot: no guest is started, the resume list is kept");
@@ -186,6 +189,7 @@ int App::run() {
 }
 
 void App::feed(const Event& event) {
+    links_->heard(event);
     execute(machine_->step(event, now()));
     note_marks(event);
     after_step();
@@ -256,6 +260,10 @@ void App::after_step() {
         if (!drain_is_stored())
             return;
         const auto last = machine_->last_run();
+        if (console_ && last)
+            console_->say(last->clean ? "all guests are down"
+                                      : "not all guests went down as they should: see guestctl "
+                                        "history after the boot");
         if (host_goes_down_)
             marks_.set(Marks::kDrained);
         const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
@@ -304,8 +312,21 @@ void App::refresh_status() {
         shown_status_ = std::move(text);
         supervisor_.status(shown_status_);
     }
+    tell_console();
     if (draining_)
         extend_stop();
+}
+
+void App::tell_console() {
+    if (!host_goes_down_ || options_.user)
+        return;
+    if (!console_)
+        console_.emplace();
+    const auto text = console_text(*machine_, now());
+    if (text.empty() || now() < console_told_ + kConsoleInterval)
+        return;
+    console_told_ = now();
+    console_->say(text);
 }
 
 }  // namespace guestd::daemon

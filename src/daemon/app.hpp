@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "daemon/announcer.hpp"
+#include "daemon/console.hpp"
 #include "daemon/dates.hpp"
 #include "daemon/history_reader.hpp"
+#include "daemon/links.hpp"
 #include "daemon/marks.hpp"
 #include "daemon/options.hpp"
 #include "daemon/settings.hpp"
@@ -83,6 +85,7 @@ private:
     void carry_out_watch(const Watch& watch);
     void after_step();
     void refresh_status();
+    void tell_console();
 
     bool safe_boot() const;
     void note_marks(const Event& event);
@@ -114,6 +117,9 @@ private:
     std::unique_ptr<BusFacade> facade_;
     std::unique_ptr<bus::Server> bus_;
     std::unique_ptr<Announcer> announcer_;
+    std::optional<Links> links_;
+    std::optional<Console> console_;  ///< while the host goes down
+    TimePoint console_told_{};
     std::unique_ptr<systemd::FateQuery> fate_;
     systemd::TimeSource deadline_;
     systemd::TimeSource status_timer_;

@@ -11,32 +11,33 @@
 namespace guestd::daemon {
 namespace {
 
-/// More names than this do not fit a console line; the rest is counted.
-constexpr std::size_t kNamedGuests = 3;
+/// Of the line that systemd shows of a job that takes long, and cuts in the middle, these are left
+/// on 80 columns: names come last, and say little.
+constexpr std::size_t kTail = 34;
 
 std::string guests_at_work(const Machine& machine) {
     std::vector<GuestProgress> left;
-    std::size_t more = 0;
-    for (auto& guest : machine.progress()) {
-        if (guest.outcome != Outcome::pending || guest.phase == "waiting")
-            continue;
-        if (left.size() < kNamedGuests)
+    for (auto& guest : machine.progress())
+        if (guest.outcome == Outcome::pending)
             left.push_back(std::move(guest));
-        else
-            ++more;
-    }
-    std::string text;
+    // At the end those that have been at it longest; before them those that only wait.
+    std::ranges::stable_sort(left, {}, [](const auto& guest) {
+        return std::pair{guest.phase == "waiting", guest.since};
+    });
+    std::string names;
+    std::size_t named = 0;
     for (const auto& guest : left) {
-        text += text.empty() ? ": " : ", ";
-        text += guest.name + " " + guest.phase;
-        if (guest.total.count > 0)
-            text += fmt::format(" {} of {}", render::bytes(guest.done), render::bytes(guest.total));
-        if (!guest.answer.empty())
-            text += " (" + guest.answer + ")";
+        auto text = guest.name + " " + guest.phase;
+        if (guest.total.count > 0 && guest.phase == "save")
+            text += fmt::format(" {}%", 100 * guest.done.count / guest.total.count);
+        if (named > 0 && names.size() + text.size() > kTail)
+            break;
+        names = text + (names.empty() ? "" : ", " + names);
+        ++named;
     }
-    if (more > 0)
-        text += fmt::format(" and {} more", more);
-    return text;
+    if (named == 0)
+        return {};
+    return (named < left.size() ? fmt::format("; {} more, ", left.size() - named) : "; ") + names;
 }
 
 std::string idle_text(const Machine& machine) {
@@ -62,12 +63,11 @@ std::string status_text(const Machine& machine, const std::string& degraded, Tim
         return text + idle_text(machine);
     text += fmt::format("{} run {}: {} of {} guests done", to_string(run->run.kind), run->run.id,
                         run->finished, run->total);
-    text += guests_at_work(machine);
     for (const auto& uri : run->waiting_for)
         text += "; waiting for " + uri;
     if (run->run.deadline != kNever && run->run.deadline > now)
-        text += fmt::format("; {} left", render::duration(run->run.deadline - now));
-    return text;
+        text += fmt::format(", {} left", render::duration(run->run.deadline - now));
+    return text + guests_at_work(machine);
 }
 
 }  // namespace guestd::daemon

@@ -35,6 +35,7 @@ const char* word_of(const Notice& notice) {
             return "held";
         case NoticeKind::run_started:
         case NoticeKind::run_ended:
+        case NoticeKind::starts_held:
         case NoticeKind::intent_not_stored:
         case NoticeKind::uri_unreachable:
         case NoticeKind::remark:

@@ -77,8 +77,9 @@ private:
     Remark remark_;
     Bus which_;
     bool owner_ = false;
-    /// The name is ours or asked for. The bus takes messages in their order, so what is said before its
-    /// answer is already said by org.guestd1: the boot run may begin before that answer is here.
+    /// The name is ours or asked for. The bus takes messages in their order, so what is said before
+    /// its answer is already said by org.guestd1: the boot run may begin before that answer is
+    /// here.
     bool named_ = false;
     std::string said_;  ///< last remark, so that it is not repeated with every attempt
     std::string degraded_;

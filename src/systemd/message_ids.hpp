@@ -26,6 +26,8 @@ inline constexpr std::string_view kGuestRetrying = "35d461bbe94b44a795745804054e
 inline constexpr std::string_view kGuestHeld = "cc0695b3c6c64a68892e0ba8fb20677d";
 inline constexpr std::string_view kIntentNotStored = "df083adc2ea8492da6cd9379146c7cfa";
 inline constexpr std::string_view kUriUnreachable = "58d8e39a113c48329c6d329f733e4a09";
+inline constexpr std::string_view kUriAnswers = "d04a844d733349c7b75053f5dcd6e5f5";
+inline constexpr std::string_view kStartsHeld = "b711922088e8442c8c2918911cda2f58";
 inline constexpr std::string_view kRemark = "e4c0d2bffe9a4fbd8b225e9d15810a7f";
 
 constexpr std::string_view of(NoticeKind kind) {
@@ -42,6 +44,8 @@ constexpr std::string_view of(NoticeKind kind) {
             return kGuestRetrying;
         case NoticeKind::guest_held:
             return kGuestHeld;
+        case NoticeKind::starts_held:
+            return kStartsHeld;
         case NoticeKind::intent_not_stored:
             return kIntentNotStored;
         case NoticeKind::uri_unreachable:
