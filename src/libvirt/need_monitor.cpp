@@ -20,23 +20,32 @@ constexpr unsigned kReaders = 3;
 using PoolPtr = std::unique_ptr<virStoragePool, Deleter<virStoragePoolFree>>;
 using NetworkPtr = std::unique_ptr<virNetwork, Deleter<virNetworkFree>>;
 
-/// 1 = active, 0 = not, -1 = last_fault().
-int is_pool_active(virConnectPtr connection, const std::string& name) {
+/// Read while its handle is held: giving that back makes libvirt forget the fault.
+struct Activity {
+    int active = 0;  ///< 1 = yes, 0 = no, -1 = `fault`
+    Fault fault{};
+};
+
+Activity activity(int active) {
+    return active < 0 ? Activity{active, last_fault()} : Activity{active};
+}
+
+Activity pool_activity(virConnectPtr connection, const std::string& name) {
     const PoolPtr pool{virStoragePoolLookupByName(connection, name.c_str())};
-    return pool ? virStoragePoolIsActive(pool.get()) : -1;
+    return activity(pool ? virStoragePoolIsActive(pool.get()) : -1);
 }
 
-int is_network_active(virConnectPtr connection, const std::string& name) {
+Activity network_activity(virConnectPtr connection, const std::string& name) {
     const NetworkPtr network{virNetworkLookupByName(connection, name.c_str())};
-    return network ? virNetworkIsActive(network.get()) : -1;
+    return activity(network ? virNetworkIsActive(network.get()) : -1);
 }
 
-std::string words(int active, NeedKind kind, const std::string& name) {
+std::string words(const Activity& seen, NeedKind kind, const std::string& name) {
     const std::string what = (kind == NeedKind::pool ? "pool '" : "network '") + name + "'";
-    if (active == 0) {
+    if (seen.active == 0) {
         return what + " is not active";
     }
-    const auto fault = last_fault();
+    const auto& fault = seen.fault;
     const bool none = fault.code == VIR_ERR_NO_STORAGE_POOL || fault.code == VIR_ERR_NO_NETWORK;
     return none ? "no " + what : what + ": " + fault.message;
 }
@@ -54,12 +63,12 @@ public:
         if (!open()) {
             return std::nullopt;
         }
-        const int active = kind_ == NeedKind::pool ? is_pool_active(handle_.get(), name)
-                                                   : is_network_active(handle_.get(), name);
-        if (active == 1) {
+        const auto seen = kind_ == NeedKind::pool ? pool_activity(handle_.get(), name)
+                                                  : network_activity(handle_.get(), name);
+        if (seen.active == 1) {
             return WatchChanged{.id = id, .holds = true};
         }
-        auto text = words(active, kind_, name);
+        auto text = words(seen, kind_, name);
         return is_dead(handle_.get()) ? std::nullopt
                                       : std::optional{WatchChanged{id, false, std::move(text)}};
     }

@@ -129,7 +129,8 @@ TEST_F(GuestctlVerbs, ShowsStatus) {
 
 TEST_F(GuestctlVerbs, PassesOnWhatIsAskedFor) {
     EXPECT_EQ(json_of({"boot", "--skip"})["run"], 7);
-    EXPECT_EQ(json_of({"boot", "db", "w*"})["run"], 8);
+    EXPECT_EQ(guestctl({"boot", "db", "nosuch"}).status, 1);
+    EXPECT_EQ(json_of({"boot", "db", "web<&"})["run"], 8);
     EXPECT_EQ(json_of({"drain", "--trigger", "soft-reboot", "--deadline", "1min 30s", "db"})["run"],
               9);
     settle();
@@ -137,7 +138,7 @@ TEST_F(GuestctlVerbs, PassesOnWhatIsAskedFor) {
     EXPECT_TRUE(facade.boots[0].skip);
     EXPECT_TRUE(facade.boots[0].selection.empty());
     EXPECT_FALSE(facade.boots[1].skip);
-    EXPECT_THAT(facade.boots[1].selection, ElementsAre("db", "w*"));
+    EXPECT_THAT(facade.boots[1].selection, ElementsAre("db", "web<&"));
     ASSERT_EQ(facade.drains.size(), 1U);
     EXPECT_EQ(facade.drains[0].trigger, Trigger::soft_reboot);
     EXPECT_EQ(facade.drains[0].deadline, Duration{90s});

@@ -112,7 +112,7 @@ TEST_F(GuestctlLive, DrawsProgressOnATerminal) {
     });
     const Finished text = waiting.finish();
     EXPECT_EQ(text.status, 0) << text.err;
-    EXPECT_THAT(text.out, HasSubstr("3 of 8 guests done"));
+    EXPECT_THAT(text.out, HasSubstr("3 of 8 done"));
     EXPECT_THAT(text.out, HasSubstr("████░░░░░░░░░░░░"));  // a quarter of 16 columns
     EXPECT_THAT(text.out, HasSubstr("1 GiB of 4 GiB"));
     EXPECT_THAT(text.out, HasSubstr("db\\x1b[2J"));
@@ -127,7 +127,7 @@ TEST_F(GuestctlLive, AsksBeforeItStopsGuestsFromATerminal) {
     careful.type("n\n");
     const Finished left = careful.finish();
     EXPECT_EQ(left.status, 1);
-    EXPECT_THAT(left.out, HasSubstr("This stops 1 running guest: db."));
+    EXPECT_THAT(left.err, HasSubstr("This stops 1 running guest: db."));
     settle();
     EXPECT_TRUE(facade.drains.empty());
     Guestctl bold{{"drain"}, 80};
@@ -137,7 +137,7 @@ TEST_F(GuestctlLive, AsksBeforeItStopsGuestsFromATerminal) {
     settle();
     EXPECT_EQ(facade.drains.size(), 1U);
     const Finished sure = Guestctl{{"drain", "--yes"}, 80}.finish();
-    EXPECT_THAT(sure.out, Not(HasSubstr("[y/N]")));
+    EXPECT_THAT(sure.err, Not(HasSubstr("[y/N]")));
     settle();
     EXPECT_EQ(facade.drains.size(), 2U);
 }

@@ -70,6 +70,7 @@ protected:
                       .started = at(1s),
                       .deadline = at(9s),
                       .ended = at(2s),
+                      .started_wall = WallTime{1s},
                       .selection = {"a*"}};
         facade.run_views = {run};
         facade.status_view.active_run = facade.status_view.last_run = run;
@@ -87,7 +88,7 @@ protected:
         facade.uri_views = {
             {.uri = "test:///a", .connected = true, .since = at(1s), .reason = "x"}};
         facade.resume_entries = {
-            {.uri = "test:///a", .uuid = uuid_number(1), .name = "db", .last_error = "x"}};
+            {.uri = "test:///a", .uuid = uuid_number(1), .name = "db", .since = WallTime{1s}, .last_error = "x"}};
         facade.setting_views = {{"shutdown.stop", "[]", "built-in"}};
     }
 

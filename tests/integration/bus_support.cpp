@@ -341,7 +341,8 @@ bool Guestctl::read_some() {
 }
 
 bool Guestctl::read_until(const std::string& text) {
-    while (finished_.out.find(text) == std::string::npos)
+    while (finished_.out.find(text) == std::string::npos &&
+           finished_.err.find(text) == std::string::npos)
         if (!read_some())
             return false;
     return true;

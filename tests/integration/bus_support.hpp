@@ -141,7 +141,7 @@ public:
     Guestctl(const Guestctl&) = delete;
     Guestctl& operator=(const Guestctl&) = delete;
 
-    /// Reads until the output contains `text`. False when it ended before.
+    /// Reads until the output, or what comes beside it, contains `text`. False when it ended before.
     bool read_until(const std::string& text);
     void type(const std::string& text);
     Finished finish();

@@ -94,12 +94,12 @@ TEST(JournalFields, AreBounded) {
 TEST(MessageIds, EachKindHasItsOwnAndAnEntryInTheCatalog) {
     using namespace message_ids;
     std::set<std::string> ids;
-    for (const auto id :
-         {kStarted, kConfigRefused, kDegraded, kReloaded, kStopping, kStoreRemark, kFault})
+    for (const auto id : {kStarted, kConfigRefused, kDegraded, kReloaded, kStopping, kStoreRemark,
+                          kFault, kUriAnswers})
         ids.emplace(id);
     for (int kind = 0; kind <= static_cast<int>(NoticeKind::remark); ++kind)
         ids.emplace(of(static_cast<NoticeKind>(kind)));
-    EXPECT_EQ(ids.size(), 16U);
+    EXPECT_EQ(ids.size(), 18U);
     const auto root = std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path();
     std::ifstream catalog{root / "systemd" / "guestd.catalog"};
     std::set<std::string> explained;

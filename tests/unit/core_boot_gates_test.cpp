@@ -280,7 +280,7 @@ TEST_F(Pressed, no_guest_starts_while_the_host_has_enough_to_do) {
     host.run_for(5s);
     EXPECT_THAT(host.truth(guests[0]).asked, IsEmpty());
     EXPECT_THAT(progress(guests[0]).held_for, HasSubstr("I/O pressure 80 % (limit 60 %)"));
-    EXPECT_THAT(host.notices(NoticeKind::guest_held), ElementsAre(HasSubstr("I/O pressure")));
+    EXPECT_THAT(host.notices(NoticeKind::starts_held), ElementsAre(HasSubstr("I/O pressure")));
     host.finish();
     expect_seconds(host.asked_at(guests[0], start), 60);
 }
