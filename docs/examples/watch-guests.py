@@ -82,6 +82,9 @@ def main(arguments):
     DBusGMainLoop(set_as_default=True)
     bus, loop = dbus.SystemBus(), GLib.MainLoop()
     try:
+        if arguments == ["--drain"]:
+            print("name the guests to take down; '*' is all of them", file=sys.stderr)
+            return 2
         if arguments[:1] == ["--drain"]:
             return drain(bus, loop, arguments[1:])
         return watch(bus, loop)

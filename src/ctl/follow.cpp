@@ -107,19 +107,10 @@ int Follower::summary() const {
     return *clean_ ? kExitOk : kExitUnclean;
 }
 
-/// A slip of the pen must not begin a run over the rest of the names.
-void expect_known(Client& client, const Strings& globs) {
-    for (const auto& glob : globs)
-        if (client.call("ListGuests", {Strings{glob}}).empty())
-            throw Stop{kExitFailure, "there is no guest '" + render::escape_terminal(glob) +
-                                         "'; nothing was done"};
-}
-
 }  // namespace
 
 int command_run(Context& context, const RunCommand& command) {
     Client& client = context.client();
-    expect_known(client, command.globs);
     const bool watched = command.wait && !context.json && terminal().live;
     Follower follower{context,
                       watched ? Forecast::of(client, command.globs, command.request) : Forecast{}};

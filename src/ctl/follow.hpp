@@ -20,7 +20,7 @@ struct RunCommand {
 
 /// Listens before it sends the command, so that nothing is missed; then, with `wait`, follows the
 /// run to its end. Returns the exit status of the verb: kExitOk, or kExitUnclean.
-/// Throws Stop when a glob matches nobody, before anything is done, and when guestd goes away
+/// Throws Stop when guestd refuses it, as when a glob matches nobody, and when guestd goes away
 /// before the run has ended.
 int command_run(Context& context, const RunCommand& command);
 

@@ -249,7 +249,17 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
     return views;
 }
 
+/// A slip of the pen must not begin a run over the rest of the names, or over nobody.
+Result<void> BusFacade::all_known(const std::vector<std::string>& globs) const {
+    for (const auto& glob : globs)
+        if (guests({glob}).empty())
+            return fail(ErrorCode::invalid, "there is no guest '" + glob + "'; nothing was done");
+    return {};
+}
+
 Result<RunId> BusFacade::boot(const bus::BootRequest& request) {
+    if (auto known = all_known(request.selection); !known)
+        return tl::unexpected<Error>{known.error()};
     if (!request.skip)
         return app_.request(RunRequested{.kind = RunKind::boot, .selection = request.selection});
     const auto run = app_.machine().active_run();
@@ -259,6 +269,8 @@ Result<RunId> BusFacade::boot(const bus::BootRequest& request) {
 }
 
 Result<RunId> BusFacade::drain(const bus::DrainRequest& request) {
+    if (auto known = all_known(request.selection); !known)
+        return tl::unexpected<Error>{known.error()};
     return app_.request(RunRequested{.kind = RunKind::drain,
                                      .trigger = request.trigger,
                                      .deadline = request.deadline,

@@ -53,6 +53,7 @@ public:
     LastRun& last_run() { return last_run_; }
 
 private:
+    Result<void> all_known(const std::vector<std::string>& globs) const;
     bus::RunView active_view(const RunProgress& progress,
                              const std::vector<GuestProgress>& guests) const;
 
