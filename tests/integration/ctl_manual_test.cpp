@@ -2,7 +2,9 @@
 
 /// The manual pages know every setting, every verb and every option that there is.
 
+#include <cstdio>
 #include <fstream>
+#include <memory>
 #include <regex>
 #include <sstream>
 
@@ -55,17 +57,17 @@ TEST(Manual, KnowsEveryVerbAndItsOptions) {
     }
 }
 
-TEST(Manual, KnowsEveryMemberOfTheInterface) {
-    const std::string manual = page("org.guestd1.5");
-    const std::string interface = page("../org.guestd1.xml");
-    const std::regex member{R"re(<(method|signal|property) name="([A-Za-z]+)")re"};
-    unsigned count = 0;
-    for (std::sregex_iterator at{interface.begin(), interface.end(), member}, end; at != end;
-         ++at) {
-        EXPECT_THAT(manual, HasSubstr("\\fB" + (*at)[2].str() + "\\fR"));
-        ++count;
-    }
-    EXPECT_GT(count, 10U);
+/// docs/man/interface fails for a member that has no comment.
+TEST(Manual, TheInterfaceIsAsItsFileSays) {
+    const auto maker = std::filesystem::path{__FILE__}.parent_path() / "../../docs/man/interface";
+    const std::unique_ptr<FILE, int (*)(FILE*)> made{::popen(maker.c_str(), "r"), ::pclose};
+    ASSERT_NE(made, nullptr);
+    std::string text;
+    char part[4096];
+    while (const auto size = std::fread(part, 1, sizeof part, made.get()))
+        text.append(part, size);
+    EXPECT_EQ(page("org.guestd1.5"), std::regex_replace(text, std::regex{R"(\\-)"}, "-"));
+    EXPECT_THAT(text, HasSubstr("\\fBListGuests\\fR"));
 }
 
 }  // namespace
