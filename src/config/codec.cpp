@@ -64,7 +64,7 @@ std::string Percent::format(double value) {
 }
 
 std::string Percent::allowed(const Limits& limits) {
-    return fmt::format("a number of percent from {} to {}, 0 = off", limits.low, limits.high);
+    return fmt::format("a percentage from {} to {}, 0 = off", limits.low, limits.high);
 }
 
 Parsed<Duration> Span::parse(const Node& node, const Limits& limits) {
