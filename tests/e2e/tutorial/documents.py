@@ -6,6 +6,8 @@
     output              what it prints; of these lines none may be missing, and their order holds
 
 `…` stands for anything, a line of it for any lines. Times, dates, sizes and versions are only examples.
+
+A ```sh block is commands without output, one a line; in a manual page the EXAMPLES are.
 """
 
 import re
@@ -18,6 +20,9 @@ EXAMPLES = (
     (r"\b\d+(\.\d+)? [KMG]iB\b", "SIZE"),
     (r"\s+", " "),
 )
+
+# A command that stands in no block of commands, where nobody would type it for the test.
+STRAY = re.compile(r"( {4,})?(sudo|guestctl|guestd|systemctl|virsh|busctl|\./dev|apt) ")
 
 
 @dataclass
@@ -62,3 +67,29 @@ def steps(path):
         elif inside:
             found[-1].shown.append(line)
     return found
+
+
+def shown(path):
+    """The steps of the ```sh blocks of a document."""
+    found, fence = [], None
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        place = f"{path.name}:{number}"
+        if line.startswith("```"):
+            fence = line if fence is None else None
+        elif fence == "```sh":
+            if line.strip() and not line.startswith("#"):
+                found.append(Step(place, line))
+        elif fence != "```console" and (fence or line.startswith("    ")) and STRAY.match(line):
+            raise ValueError(f"{place}: a command that no test would find: {line.strip()}")
+    return found
+
+
+def examples(path):
+    """The steps of a manual page's examples, where those are commands."""
+    text = path.read_text().partition(".SH EXAMPLES\n.nf\n")[2].partition(".fi\n")[0]
+    return [Step(path.name, line.replace("\\-", "-")) for line in text.splitlines()]
+
+
+def block(path, language):
+    """The first block in this language."""
+    return path.read_text().split(f"```{language}\n", 1)[1].split("```", 1)[0]
