@@ -57,6 +57,21 @@ TEST(Manual, KnowsEveryVerbAndItsOptions) {
     }
 }
 
+TEST(Manual, KnowsEveryUnit) {
+    const std::string manual = page("guestd.8");
+    const auto folder = std::filesystem::path{__FILE__}.parent_path() / "../../systemd";
+    unsigned count = 0;
+    for (const auto& file : std::filesystem::directory_iterator{folder}) {
+        const auto name =
+            std::regex_replace(file.path().filename().string(), std::regex{R"(\.in$)"}, "");
+        if (!name.ends_with(".service") && !name.ends_with(".timer"))
+            continue;
+        EXPECT_THAT(manual, HasSubstr(name));
+        ++count;
+    }
+    EXPECT_GT(count, 5U);
+}
+
 /// docs/man/interface fails for a member that has no comment.
 TEST(Manual, TheInterfaceIsAsItsFileSays) {
     const auto maker = std::filesystem::path{__FILE__}.parent_path() / "../../docs/man/interface";
