@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The package is upgraded (also in the middle of a run), removed, installed again and purged on a
 host with running guests: the QEMU processes stay the same, a run goes on where it was, settings and
-resume list outlive a removal, and a purge leaves nothing. (installed-on-a-running-host has the first
-installation, and the way from and to libvirt-guests.)"""
+resume list outlive a removal, what the administrator enabled or disabled stays so, and a purge leaves
+nothing. (installed-on-a-running-host has the first installation, and the way from and to
+libvirt-guests.)"""
 
 import json
 import subprocess
@@ -39,8 +40,12 @@ def pids(host):
     ).splitlines())
 
 
-def install(host, package):
+def dpkg_install(host, package):
     host.exec(f"DEBIAN_FRONTEND=noninteractive dpkg -i {package}", timeout=120, check=True)
+
+
+def install(host, package):
+    dpkg_install(host, package)
     expect(host.out("systemctl is-active guestd; systemctl is-enabled guestd").split() ==
            ["active", "enabled"], f"guestd does not run after the installation of {package}")
     host.exec("timeout 30 bash -c 'until guestctl status >/dev/null 2>&1; do sleep 0.1; done'",
@@ -67,13 +72,51 @@ def upgrades(host):
     expect("slow1" in host.out("guestctl resume-list"), "the upgrade lost the resume list")
 
 
+def the_administrator_decides(host):
+    """What is enabled and what is not outlives upgrades, also links that the package knows not of."""
+    wants = "systemctl list-dependencies --plain emergency.target"
+    host.exec("systemctl disable guestd-autostart; "
+              "systemctl add-wants emergency.target guestd.service", check=True)
+    install(host, NEW)
+    expect(host.exec("systemctl is-enabled guestd-autostart").out.strip() == "disabled",
+           "the upgrade enabled what the administrator disabled")
+    expect("guestd.service" in host.out(wants), "the upgrade removed the administrator's link")
+    host.exec("rm /etc/systemd/system/emergency.target.wants/guestd.service; "
+              "systemctl disable --now guestd", check=True)
+    dpkg_install(host, NEW)
+    expect(host.exec("systemctl is-enabled guestd; systemctl is-active guestd").out.split() ==
+           ["disabled", "inactive"], "the upgrade overruled the administrator")
+    host.exec("systemctl enable --now guestd", check=True)
+
+
+def removal_given_up(host):
+    """dpkg gives up in the middle, and sets things right again with abort-remove."""
+    prerm = "/var/lib/dpkg/info/guestd.prerm"
+    host.exec(f"cp {prerm} /root/prerm && sed -i 's/^exit 0$/exit 1/' {prerm}", check=True)
+    expect(host.exec("dpkg -r guestd", timeout=60).rc != 0, "the removal did not fail")
+    expect(host.out("systemctl is-active guestd; systemctl is-enabled guestd").split() ==
+           ["active", "enabled"], "a removal that was given up left guestd down")
+    host.exec(f"cp /root/prerm {prerm}", check=True)
+
+
+def units_left(host):
+    """What systemd still holds of guestd's; the test hosts have a unit of that name, too."""
+    lines = host.out("systemctl list-units --plain --no-legend --state=active,failed 'guestd*'")
+    return [line for line in lines.splitlines() if not line.startswith("guestd-test")]
+
+
 def removal(host):
+    host.exec("systemctl enable --now guestd-metrics.timer; systemctl start guestd-autostart",
+              check=True)
     before = pids(host)
-    host.exec("dpkg -r guestd", timeout=60, check=True)
+    told = host.out("dpkg -r guestd", timeout=60)
     expect(pids(host) == before, "the removal touched guests")
-    expect(host.exec("systemctl is-active guestd guestd-finish").out.split() ==
-           ["inactive", "inactive"], "guestd outlived its removal")
+    expect("slow1" in told and "libvirt-guests does not" in told,
+           f"not told who waits to be brought back: {told}")
+    expect(not units_left(host), f"the removal left {units_left(host)}")
     install(host, OLD)
+    expect(host.out("systemctl is-active guestd-metrics.timer").strip() == "active",
+           "the second installation did not start what is enabled")
     expect(pids(host) == before, "the second installation touched guests")
     expect("slow1" in host.out("guestctl resume-list"), "the removal lost the resume list")
     expect(REMARK.strip() in host.read_file("/etc/guestd/guestd.toml").decode(),
@@ -85,6 +128,7 @@ def purge(host):
     host.put_file("/etc/guestd/guestd.toml.d/10-own.toml", "")
     host.exec("dpkg -P guestd", timeout=60, check=True)
     expect(pids(host) == before, "the purge touched guests")
+    expect(not units_left(host), f"the purge left {units_left(host)}")
     # /usr/lib/guestd/guestd.toml is the test hosts' own.
     left = host.out("find / -xdev -name '*guestd*' -not -path '*guestd-test*' "
                     "-not -path '/proc/*' -not -path '/root/*' -not -path '/var/lib/apt/*' "
@@ -101,6 +145,8 @@ def run(context):
     fleet = Fleet.of(host, 2).define().start()
     slow = Fleet.of(host, 1, prefix="slow", delay=6).define().start()
     upgrades(host)
+    the_administrator_decides(host)
+    removal_given_up(host)
     removal(host)
     purge(host)
     expect(fleet.running() == fleet.names, f"running: {fleet.running()}")

@@ -101,6 +101,10 @@ def activation(host, fleet):
         host.exec("timeout 3 " + call, timeout=40)
         expect(host.exec("systemctl is-active guestd").out.strip() == "inactive",
                f"a reader's call started guestd after: {forbidden}")
+    host.exec("systemctl disable --now guestd", check=True)
+    told = host.exec(call, timeout=40)
+    # Not 124: nobody waits for the bus to give up.
+    expect(told.rc == 1 and "not found" in told.out, f"of a disabled guestd a call hears: {told}")
     expect(fleet.running() == before and before, f"running: {fleet.running()}, were: {before}")
 
 
