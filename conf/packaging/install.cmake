@@ -68,12 +68,21 @@ add_custom_command(OUTPUT ${sbom} VERBATIM
 add_custom_target(sbom ALL DEPENDS ${sbom})
 install(FILES ${sbom} DESTINATION ${doc})
 
+# The documents link to each other, and tests/package/check follows: README.md lies beside the others
+# here, and what programs look for elsewhere is linked to. testing.md is about the sources.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS README.md)
+file(READ README.md readme)
+string(REPLACE "](docs/" "](" readme "${readme}")
+set(linked ${CMAKE_CURRENT_BINARY_DIR}/documents)
+file(WRITE ${linked}/README.md "${readme}")
+file(CREATE_LINK ../../dbus-1/interfaces/org.guestd1.xml ${linked}/org.guestd1.xml SYMBOLIC)
+file(CREATE_LINK ../../guestd/schema ${linked}/schema SYMBOLIC)
 file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
-install(FILES README.md ${documents} conf/packaging/copyright DESTINATION ${doc})
-install(DIRECTORY docs/howto docs/adr DESTINATION ${doc})
-if(EXISTS ${CMAKE_SOURCE_DIR}/docs/schema)
-    install(DIRECTORY docs/schema DESTINATION share/guestd FILES_MATCHING PATTERN "*.json")
-endif()
+list(FILTER documents EXCLUDE REGEX "/testing.md$")
+install(FILES ${linked}/README.md ${linked}/org.guestd1.xml ${linked}/schema ${documents}
+              conf/packaging/copyright DESTINATION ${doc})
+install(DIRECTORY docs/howto docs/adr docs/grafana DESTINATION ${doc})
+install(DIRECTORY docs/schema DESTINATION share/guestd FILES_MATCHING PATTERN "*.json")
 file(GLOB bash CONFIGURE_DEPENDS conf/completion/*.bash)
 if(bash)
     install(FILES ${bash} DESTINATION share/bash-completion/completions RENAME guestctl)
