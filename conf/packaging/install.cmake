@@ -68,8 +68,8 @@ add_custom_command(OUTPUT ${sbom} VERBATIM
 add_custom_target(sbom ALL DEPENDS ${sbom})
 install(FILES ${sbom} DESTINATION ${doc})
 
-# The documents link to each other, and tests/package/check follows: README.md lies beside the others
-# here, and what programs look for elsewhere is linked to. testing.md is about the sources.
+# The documents link to each other, and tests/package/check follows: README.md lies beside the
+# others here, and what programs look for elsewhere is linked to. testing.md is about the sources.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS README.md)
 file(READ README.md readme)
 string(REPLACE "](docs/" "](" readme "${readme}")

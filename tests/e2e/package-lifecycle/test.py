@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The package is upgraded (also in the middle of a run), removed, installed again and purged on a
 host with running guests: the QEMU processes stay the same, a run goes on where it was, settings and
-resume list outlive a removal, what the administrator enabled or disabled stays so, and a purge leaves
-nothing. (installed-on-a-running-host has the first installation, and the way from and to
+resume list outlive a removal, what the administrator enabled or disabled stays so, and a purge
+leaves nothing. (installed-on-a-running-host has the first installation, and the way from and to
 libvirt-guests.)"""
 
 import json
@@ -73,7 +73,7 @@ def upgrades(host):
 
 
 def the_administrator_decides(host):
-    """What is enabled and what is not outlives upgrades, also links that the package knows not of."""
+    """What is enabled and what is not outlives upgrades; so do links that are not the package's."""
     wants = "systemctl list-dependencies --plain emergency.target"
     host.exec("systemctl disable guestd-autostart; "
               "systemctl add-wants emergency.target guestd.service", check=True)

@@ -93,8 +93,8 @@ def activation(host, fleet):
     before = fleet.running()
     host.exec("systemctl stop guestd", check=True)
     host.exec(call, timeout=40, check=True)
-    expect(host.out("systemctl is-active guestd").strip() == "active", "a call did not start guestd")
     is_active = "systemctl is-active guestd"
+    expect(host.out(is_active) == "active", "a call did not start guestd")
     host.exec("systemctl disable --now guestd", check=True)
     told = host.exec(call, timeout=40)
     # At once, and not when the bus gives up (or `timeout`, which is 124).
