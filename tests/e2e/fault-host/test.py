@@ -29,14 +29,22 @@ name = "deaf"
 shutdown.stop = ["shutdown {LADDER}s", "destroy"]
 """
 JUMP = "date -s @$(( $(date +%s) + {hours} * 3600 )) >/dev/null"
-# As many as it takes to leave nobody a whole processor; memory is filled until the kernel kills the
-# one that fills it, again and again.
-LOAD = """for i in 1 2 3; do
+# As many as it takes to leave nobody a whole processor. Memory is taken until little is left, and used
+# all the time: who needs more than that has the kernel search for it, or kill the one that took it, who
+# then comes back. (Filled to the last page, a host without swap does nothing at all for minutes.)
+LEFT = 64 << 20
+HUNGRY = f"""import re
+free = int(re.search(r"MemAvailable: *([0-9]+)", open("/proc/meminfo").read())[1]) * 1024 - {LEFT}
+taken = bytearray(max(free, 4096))
+while True:
+    for page in range(0, len(taken), 4096):
+        taken[page] = 1"""
+LOAD = f"""for i in 1 2 3; do
     systemd-run --quiet --unit=busy$i bash -c 'while :; do :; done'
 done
-systemd-run --quiet --unit=hungry -p OOMScoreAdjust=1000 -p OOMPolicy=continue \\
-    bash -c 'while :; do tail /dev/zero; done'
-until journalctl -k -b -q --grep 'Out of memory: Killed process .*tail' >/dev/null; do sleep 0.5; done"""
+systemd-run --quiet --unit=hungry -p OOMScoreAdjust=1000 -p Restart=always -p RestartSec=1s \
+    -p StartLimitIntervalSec=0 python3 -c '{HUNGRY}'
+until [ $(awk '/MemAvailable/ {{ print $2 }}' /proc/meminfo) -lt 200000 ]; do sleep 0.5; done"""
 DYING = """systemctl stop guestd
 modprobe loop && modprobe dm-mod && truncate -s 32M /var/disk
 size=$((32 * 2048)) disk=$(losetup --show -f /var/disk)
@@ -87,14 +95,21 @@ def clock_jumps(host, fleet):
     print(f"clock +5 h and -11 h: the step of {LADDER} s ended after {took:.1f} s; all back")
 
 
+def searches(host):
+    """How often somebody had to look for memory himself before he could go on, or another was killed."""
+    return int(host.out("awk '/^(allocstall_|oom_kill )/ { all += $2 } END { print all }' /proc/vmstat"))
+
+
 def load(host, fleet):
-    life = outside.main_pid(host)
+    life, before = outside.main_pid(host), searches(host)
     host.exec(LOAD, check=True)
     took = drain(host, fleet)
     boot(host, fleet)
+    fought = searches(host) - before
+    expect(fought > 0, "there was memory for all")
     expect(outside.main_pid(host) == life, "guestd did not live through it")
     host.exec("systemctl stop hungry busy1 busy2 busy3", check=True)
-    print(f"processor and memory fought over: drained in {took:.1f} s, all back")
+    print(f"processor and memory fought over ({fought} times): drained in {took:.1f} s, all back")
 
 
 def dying_disk(host, fleet):
