@@ -47,10 +47,18 @@ struct GuestInfo {
     bool agent_connected = false;
     /// Marked in libvirt itself as one to be brought back (`CallKind::remember`).
     bool remembered = false;
-    bool saving = false;   ///< a save job, ours of an earlier life or anybody's, is running
+    bool saving = false;  ///< a save job, ours of an earlier life or anybody's, is running
+    /// libvirt has begun to start it, and has not told that it is up. Its daemon may have died
+    /// since: the next one kills such a guest.
+    bool starting = false;
     Bytes memory{};        ///< largest it may have; 0 = unknown
     std::string metadata;  ///< content of our metadata element
 };
+
+/// Active, and not only on its way up: whoever is to bring it back has done so.
+inline bool is_up(const GuestInfo& guest) {
+    return is_active(guest.state) && !guest.starting;
+}
 
 /// The URI answers, events are registered, and this is everything on it. After every (re)connect.
 struct InventoryListed {

@@ -238,6 +238,9 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
         rest(ctx, task, kUnknownRetry, "the result of its start is unknown");
         return;
     }
+    // Somebody's start that goes on, or one that died with its libvirtd: libvirt will say which.
+    if (event.observed && event.observed->starting)
+        return rest(ctx, task, kUnknownRetry, "a start under way to end");
     const std::string why =
         event.message.empty() ? std::string{"libvirt says that it was started, but it does not run"}
                               : event.message;

@@ -112,7 +112,7 @@ void BootRun::on_listed(Context& ctx, UriId uri) {
         if (!is_active(ctx.fleet.state(task.id))) {
             seen_down(ctx, task);
             look_again_at_unfit(ctx, task);
-        } else if (not_started(task))
+        } else if (not_started(task) && ctx.fleet.up(task.id))
             came_up(ctx, task);
     }
 }
@@ -170,18 +170,18 @@ void BootRun::on_returned(Context& ctx, const CallReturned& event) {
         task.call = 0;
     if (event.id == task.look)
         task.look = 0;
-    const bool active = event.observed && is_active(event.observed->state);
+    const bool up = event.observed && is_up(*event.observed);
     if (own && ctx.returned == CallKind::inspect_image)
         return image_seen(ctx, task, event);
     if (own) {
-        if (active || (event.status == CallStatus::done && !event.observed))
+        if (up || (event.status == CallStatus::done && !event.observed))
             return came_up(ctx, task);
         return start_failed(ctx, task, event);
     }
     // Whoever asked: what was read is true.
-    if (active && not_started(task))
+    if (up && not_started(task))
         return came_up(ctx, task);
-    if (event.observed && !active)
+    if (event.observed && !is_active(event.observed->state))
         seen_down(ctx, task);
     if (task.stage == Stage::settling) {
         task.probes.apply(ctx, event);
@@ -382,7 +382,7 @@ void BootRun::go_on(Context& ctx) {
         if (!not_started(task))
             continue;
         task.look = 0;
-        if (is_active(ctx.fleet.state(id)))
+        if (ctx.fleet.up(id))
             came_up(ctx, task);
         else if (ctx.fleet.state(id) == GuestState::absent)
             seen_down(ctx, task);

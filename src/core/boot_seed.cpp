@@ -90,7 +90,7 @@ void BootRun::consider(Context& ctx, const Guest& guest, std::vector<GuestId>& i
 /// True when there is nothing to start. A guest that came up in an earlier life goes on to settle.
 bool BootRun::settled_at_once(Context& ctx, BootTask& task, const Guest& guest,
                               const ResumeEntry* entry) {
-    const bool active = is_active(guest.info.state) && !ctx.calls.find(guest.id, CallKind::start);
+    const bool active = is_up(guest.info) && !ctx.calls.find(guest.id, CallKind::start);
     if (const auto* row = recorded(ctx, guest.id); row != nullptr && row->started)
         return take_up(ctx, task, *row, active);
     // One that is on its way down (libvirt may only not have noticed its end) is to come back.

@@ -67,6 +67,7 @@ void DrainRun::admit(Context& ctx, const Guest& guest, const GuestPolicy& policy
     task.tier = policy.tier;
     task.memory = guest.info.memory;
     task.persistent = guest.info.persistent;
+    task.half_started = guest.info.starting;
     task.awaits_start = ctx.calls.modifying(guest.id) == CallKind::start;
     // A life of guestd that is over may have frozen it for its save.
     const auto* listed = ctx.resume.find(ctx.uri_text(guest.id.uri), guest.id.uuid);
@@ -74,7 +75,7 @@ void DrainRun::admit(Context& ctx, const Guest& guest, const GuestPolicy& policy
         listed->run == record_.id && !listed->was_paused)
         ctx.fleet.paused_by_us(guest.id);
     auto info = guest.info;
-    if (guest.paused_by_us)
+    if (guest.paused_by_us || info.starting)
         info.state = GuestState::running;
     task.ladder = effective_ladder(task.policy, info);
     task.deadline = uri_of(task).deadline;
@@ -135,7 +136,7 @@ ResumeEntry DrainRun::entry_for(const Context& ctx, const DrainTask& task) const
     const auto* listed = ctx.resume.find(entry.uri, entry.uuid);
     const bool paused = guest != nullptr && guest->info.state == GuestState::paused;
     // What an entry says of a guest that has not come up since, or is paused by its save, holds.
-    const bool in_transit = guest == nullptr || !is_active(guest->info.state) ||
+    const bool in_transit = guest == nullptr || !is_up(guest->info) ||
                             (paused && (guest->info.saving || guest->paused_by_us));
     if (listed != nullptr && (in_transit || listed->run == record_.id))
         entry = *listed;

@@ -70,8 +70,8 @@ void DrainRun::mount_ladder(Context& ctx, DrainTask& task) {
         auto info = guest->info;
         const auto under_way = ctx.calls.find(task.id, CallKind::save);
         const bool saving = info.saving || under_way;
-        if (info.state == GuestState::paused && (saving || guest->paused_by_us))
-            info.state = GuestState::running;  // paused by or for that save only
+        if (info.state == GuestState::paused && (saving || info.starting || guest->paused_by_us))
+            info.state = GuestState::running;  // paused by or for that only
         task.ladder = effective_ladder(task.policy, info);
         if (saving && task.ladder.front().kind != RungKind::leave) {
             task.rung = save_rung(task.ladder);
@@ -236,11 +236,11 @@ void DrainRun::judge_again(Context& ctx, DrainTask& task) {
             return;  // its return comes, and tells
         task.awaits_start = false;
         if (active) {
+            task.half_started = guest->info.starting;
             make_ready(task);
             return rearm(task);
         }
-        task.gone = true;
-        return finish(ctx, task, Outcome::skipped, "it was being started and did not come up");
+        return never_came_up(ctx, task);
     }
     if (!active)
         return on_gone(ctx, task);
@@ -287,6 +287,8 @@ void DrainRun::on_gone(Context& ctx, DrainTask& task) {
     auto outcome = outcome_of_stop(ctx.fleet.find(task.id), task.on(RungKind::destroy));
     if (outcome == Outcome::shut_down && task.on(RungKind::migrate) && task.acknowledged)
         outcome = Outcome::migrated;
+    if (task.half_started && (outcome == Outcome::failed || outcome == Outcome::shut_down))
+        return never_came_up(ctx, task);  // killed by libvirt, which had died while it started it
     if (outcome == Outcome::failed)
         add_cause(task, "QEMU crashed");
     if (outcome == Outcome::destroyed && !task.on(RungKind::destroy))

@@ -151,6 +151,8 @@ void DrainRun::on_returned(Context& ctx, DrainTask& task, const CallReturned& ev
     // Whoever asked: what was read is true.
     if (event.observed && !is_active(event.observed->state))
         return on_gone(ctx, task);
+    if (event.observed && is_up(*event.observed))
+        task.half_started = false;
     if (looked)
         return on_looked(ctx, task, event);
     if (task.clearing && own)

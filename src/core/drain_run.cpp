@@ -104,6 +104,8 @@ void DrainRun::on_changed(Context& ctx, const GuestChanged& event) {
         return add_late(ctx, event.guest.uri);
     // The start that a task waits for counts when its call returns: libvirt tells of a restore
     // before it has succeeded.
+    if (is_start(event.what) && known)
+        found->second.half_started = false;
     if (is_stop(event.what) && known && !found->second.awaits_start)
         on_stop_told(ctx, found->second);
 }
@@ -125,6 +127,11 @@ void DrainRun::on_returned_to(Context& ctx, const CallReturned& event) {
     on_returned(ctx, task, event);
 }
 
+void DrainRun::never_came_up(Context& ctx, DrainTask& task) {
+    task.gone = true;
+    finish(ctx, task, Outcome::skipped, "it was being started and did not come up");
+}
+
 void DrainRun::on_start_returned(Context& ctx, DrainTask& task, const CallReturned& event) {
     if (event.id == task.look)
         task.look = 0;
@@ -135,10 +142,9 @@ void DrainRun::on_start_returned(Context& ctx, DrainTask& task, const CallReturn
         return rearm(task);
     }
     task.awaits_start = false;
-    if (!is_active(event.observed->state)) {
-        task.gone = true;
-        return finish(ctx, task, Outcome::skipped, "it was being started and did not come up");
-    }
+    task.half_started = event.observed->starting;
+    if (!is_active(event.observed->state))
+        return never_came_up(ctx, task);
     make_ready(task);
     rearm(task);
 }

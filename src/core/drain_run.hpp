@@ -61,6 +61,7 @@ struct DrainTask : Task {
     bool adopted = false;             ///< a save that goes on without a call of ours
     bool overdue = false;             ///< the rung was prolonged because libvirt did not answer
     bool awaits_start = false;        ///< a start of an earlier run is still under way
+    bool half_started = false;        ///< it has not come up yet, and may never do
     bool counts_as_shutting = false;  ///< has a place of parallel_shutdown
     bool counts_as_saving = false;    ///< has a place of parallel_save
     std::string image_identity;       ///< of its disks and its image, once it is saved
@@ -127,6 +128,7 @@ private:
     void on_listed(Context& ctx, UriId uri);
     void on_changed(Context& ctx, const GuestChanged& event);
     void on_returned_to(Context& ctx, const CallReturned& event);
+    void never_came_up(Context& ctx, DrainTask& task);
     void on_start_returned(Context& ctx, DrainTask& task, const CallReturned& event);
     void give_up_silent_uris(Context& ctx);
     void fill(Context& ctx, UriId uri);

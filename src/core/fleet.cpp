@@ -121,13 +121,13 @@ void Fleet::apply(const GuestChanged& event, TimePoint now) {
     if (is_start(event.what) || is_stop(event.what))
         guest.last = event.what;
     if (is_start(event.what))
-        guest.info.managed_save = false;
+        guest.info.managed_save = guest.info.starting = false;
     if (event.what == Lifecycle::saved) {
         guest.info.managed_save = true;
         guest.saved_at = now;
     }
     if (is_stop(event.what)) {
-        guest.info.agent_connected = guest.info.saving = false;
+        guest.info.agent_connected = guest.info.saving = guest.info.starting = false;
         if (!guest.info.persistent)
             guest.info.state = GuestState::absent;
     }
@@ -158,7 +158,7 @@ void Fleet::observe(const GuestId& id, const GuestInfo& info) {
     if (info.state == GuestState::absent) {  // nothing else could be read of it
         fresh = known;
         fresh.state = GuestState::absent;
-        fresh.saving = fresh.managed_save = false;
+        fresh.saving = fresh.managed_save = fresh.starting = false;
     }
     if (fresh.name.empty())
         fresh.name = known.name;
@@ -174,6 +174,11 @@ void Fleet::paused_by_us(const GuestId& id) {
 const Guest* Fleet::find(const GuestId& id) const {
     const auto found = guests_.find(id);
     return found == guests_.end() ? nullptr : &found->second;
+}
+
+bool Fleet::up(const GuestId& id) const {
+    const auto* guest = find(id);
+    return guest != nullptr && is_up(guest->info);
 }
 
 GuestState Fleet::state(const GuestId& id) const {

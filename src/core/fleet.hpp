@@ -51,6 +51,7 @@ public:
 
     const Guest* find(const GuestId& id) const;
     /// The guest's state; absent when unknown.
+    bool up(const GuestId& id) const;  ///< and not only on its way up
     GuestState state(const GuestId& id) const;
     /// Ordered by UUID.
     std::vector<const Guest*> guests(UriId uri) const;

@@ -169,7 +169,7 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
         // Of the newest run: its guest may never have been down, and the host go down with it.
         for (const auto& entry : resume_.of_uri(ctx.uri_text(listed->uri)))
             if (const GuestId id{listed->uri, entry.uuid};
-                entry.run != last_run_id_ && is_active(fleet_.state(id)))
+                entry.run != last_run_id_ && fleet_.up(id))
                 settle_entry(ctx, id);
     } else if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         const auto& id = changed->guest;
@@ -181,7 +181,7 @@ void Machine::Impl::settle_entries(Context& ctx, const Event& event,
         // Not what a drain has read: of a guest that it failed to stop in time, and that may go
         // yet.
         const bool tells = returned == CallKind::start || looks_.contains(call->id);
-        if (tells && call->observed && is_active(call->observed->state))
+        if (tells && call->observed && is_up(*call->observed))
             settle_entry(ctx, call->guest);
     }
 }

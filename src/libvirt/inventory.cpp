@@ -88,6 +88,7 @@ void take_record(const virDomainStatsRecord& record, GuestInfo& guest, bool& has
         virTypedParamsGetInt(record.params, record.nparams, "state.reason", &reason);
         guest.state = state_of(state);
         guest.saving = is_paused_for_save(state, reason);
+        guest.starting = is_starting(state, reason);
         has_state = true;
     }
     guest.memory = kib_of(record, "balloon.maximum");
@@ -144,6 +145,7 @@ void complete_states(virConnectPtr connection, const std::vector<bool>& done,
         } else if (virDomainGetState(domains[i].get(), &state, &reason, 0) == 0) {
             guest.state = state_of(state);
             guest.saving = is_paused_for_save(state, reason);
+            guest.starting = is_starting(state, reason);
         } else if (last_fault().code == VIR_ERR_NO_DOMAIN) {
             guest.state = GuestState::absent;
         }
@@ -153,7 +155,7 @@ void complete_states(virConnectPtr connection, const std::vector<bool>& done,
 void find_saves(const Domains& domains, std::vector<GuestInfo>& guests) {
     unsigned readings = 0;
     for (std::size_t i = 0; i < guests.size() && readings < kMaxJobReadings; ++i) {
-        if (guests[i].state == GuestState::paused && !guests[i].saving) {
+        if (guests[i].state == GuestState::paused && !guests[i].saving && !guests[i].starting) {
             guests[i].saving = save_progress(domains[i].get()).has_value();
             ++readings;
         }

@@ -66,6 +66,10 @@ bool is_paused_for_save(int state, int reason) {
     return state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_SAVE;
 }
 
+bool is_starting(int state, int reason) {
+    return state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+}
+
 GuestJob job_of(int operation) {
     switch (operation) {
         case VIR_DOMAIN_JOB_OPERATION_SAVE:

@@ -15,6 +15,10 @@ GuestState state_of(int state);
 /// True for the reason that libvirt gives a guest which it has paused in order to save it.
 bool is_paused_for_save(int state, int reason);
 
+/// True for the reason that libvirt gives a guest which it has not started to the end: its CPUs
+/// have never run.
+bool is_starting(int state, int reason);
+
 /// From a virDomainJobOperation; for a job that is there, so never `none`.
 GuestJob job_of(int operation);
 

@@ -95,6 +95,7 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
         return gone ? std::optional{info} : std::nullopt;
     }
     info.state = state_of(state->state);
+    info.starting = is_starting(state->state, state->reason);
     read_flags(domain, info, depth);
     const auto known = context.outlet.known(info.uuid);
     if (known) {
@@ -108,7 +109,7 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     }
     // Most saves show in the pause reason; a guest that was paused before keeps its own.
     info.saving = is_paused_for_save(state->state, state->reason) ||
-                  (info.state == GuestState::paused && save_progress(domain));
+                  (info.state == GuestState::paused && !info.starting && save_progress(domain));
     return info;
 }
 

@@ -81,7 +81,7 @@ void World::off(Guest& guest, Lifecycle how) {
     guest.truth.state = guest.model.persistent ? GuestState::shutoff : GuestState::absent;
     guest.truth.down = clock_.now();
     guest.truth.kills += how == Lifecycle::destroyed ? 1 : 0;
-    guest.stopping = guest.listening = guest.agent_connected = false;
+    guest.stopping = guest.listening = guest.agent_connected = guest.half_started = false;
     emit(guest, how);
 }
 

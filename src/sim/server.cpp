@@ -323,7 +323,7 @@ void World::do_agent_call(Guest& guest, const Handle& call) {
 void World::do_save(Guest& guest, const Handle& call) {
     const bool can =
         guest.truth.state == GuestState::running || guest.truth.state == GuestState::paused;
-    if (!can || !guest.model.persistent || guest.model.refuses_save ||
+    if (!can || guest.half_started || !guest.model.persistent || guest.model.refuses_save ||
         guest.model.job != GuestJob::none)
         return reply(call, CallStatus::refused, "cannot save this domain");
     guest.before_job = guest.truth.state;

@@ -29,7 +29,8 @@ std::string text(const InventoryListed& event) {
     std::string line = "listed";
     for (const auto& guest : event.guests)
         line += " " + guest.name + "=" + std::string{to_string(guest.state)} +
-                (guest.saving ? "+saving" : "") + (guest.managed_save ? "+image" : "");
+                (guest.saving ? "+saving" : "") + (guest.starting ? "+starting" : "") +
+                (guest.managed_save ? "+image" : "");
     return line;
 }
 std::string text(const UriLost& event) {

@@ -114,6 +114,7 @@ private:
         unsigned image_version = 0;  ///< its disks' when it was saved
         bool listening = false;
         bool agent_connected = false;
+        bool half_started = false;  ///< by a libvirt daemon that died meanwhile
         bool stopping = false;
         bool image_paused = false;
         Job job = Job::none;
@@ -173,6 +174,7 @@ private:
     Handle end_job(Guest& guest);
     void wake_waiting(Guest& guest);
     void undo_save(Guest& guest);
+    void give_up_start(Guest& guest);
     void tell_progress(const GuestId& id, const Handle& save);
 
     // guest.cpp: guests by themselves

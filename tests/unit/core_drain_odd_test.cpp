@@ -223,6 +223,20 @@ TEST_F(Odd, a_start_that_fails_during_a_drain_keeps_its_entry_as_it_was) {
     EXPECT_TRUE(host.entry(web)->expect_restore);
 }
 
+TEST_F(Odd, one_that_libvirtd_left_half_started_is_not_listed_as_paused) {
+    auto model = stopped();
+    model.start_time = 20s;
+    const auto web = host.add("web", model);
+    host.list(web);
+    host.start();
+    host.world.kill_daemon(host.uri, host.now() + 5s, host.now() + 6s);
+    host.run_for(7s);
+    host.driver().send(RunRequested{RunKind::drain, Trigger::reboot, {}, {}});
+    host.finish();
+    ASSERT_TRUE(host.on_list(web));
+    EXPECT_FALSE(host.entry(web)->was_paused);
+}
+
 TEST_F(Odd, in_a_backup_it_is_left_alone_until_the_backup_ends) {
     GuestModel model;
     model.job = GuestJob::backup;

@@ -4,6 +4,7 @@ saved as it is.
 
 `stock` is libvirt's own auto_shutdown_try_shutdown, of libvirt 11.2 and later: the request that the
 paused guest refuses ends the pass, and all others that have not had their turn are killed unasked.
+Their order is that of a hash table, another one each time: so is the number of those that are lost.
 """
 
 from support import Fleet, Skip, expect
@@ -38,8 +39,8 @@ def run(context):
     obeyed, unasked = fleet.obeyed(), fleet.unasked()
     print(f"{context.manager.name}: {len(obeyed)} obeyed, {len(unasked)} were never asked")
     if stock:
-        expect(len(unasked) > COUNT // 2, f"auto_shutdown no longer loses its guests here: {unasked}; "
-               "say so in docs/reliability.md, and expect it here")
+        expect(len(unasked) > 1, "auto_shutdown lost nobody. Once in thirty times the paused guest is "
+               "the last; else libvirt has mended it: say so in docs/reliability.md, and expect it here")
         return
     expect(unasked == ["vm1"] and len(obeyed) == COUNT - 1, f"traces: {fleet.traces()}")
     host.boot()
