@@ -238,9 +238,13 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
         rest(ctx, task, kUnknownRetry, "the result of its start is unknown");
         return;
     }
-    // Somebody's start that goes on, or one that died with its libvirtd: libvirt will say which.
-    if (event.observed && event.observed->starting)
-        return rest(ctx, task, kUnknownRetry, "a start under way to end");
+    // Somebody's start that goes on, or one that died with its libvirtd, which kills the guest when
+    // it is back. But libvirt 9.0 never does when there was no process yet (qemuProcessReconnect
+    // passes over pid 0), and such a guest cannot even be destroyed.
+    if (event.observed && event.observed->starting && task.started &&
+        ctx.now < *task.started + start_time(task))
+        return rest(ctx, task, backoff(task.policy.retry, task.attempts, task.id.uuid),
+                    "a start under way to end");
     const std::string why =
         event.message.empty() ? std::string{"libvirt says that it was started, but it does not run"}
                               : event.message;

@@ -87,6 +87,9 @@ struct UriModel {
     unsigned long_calls = 15;     ///< what the listing says
     Duration keepalive = 30s;     ///< a frozen libvirt is given up after it; 0 = never
     Duration reconnect = 1s;      ///< after the other side is there again
+    /// A guest that was being started when libvirt died is killed so long after libvirt is back:
+    /// 0.2 s were seen, and more than 2 s on a busy host, with clients served meanwhile.
+    Duration half_started = 4s;
     EventFaults faults;
 };
 

@@ -8,10 +8,6 @@
 namespace guestd::sim {
 namespace {
 
-/// A libvirtd that comes up has reconnected to a QEMU after that: 0.2 s were seen, and more than 2
-/// s on a busy host, with clients served meanwhile.
-constexpr Duration kGiveUpTime = 4s;
-
 Uuid uuid_of(UriId uri, std::size_t number) {
     Uuid::Raw raw{};
     raw[0] = static_cast<std::uint8_t>(static_cast<unsigned>(uri) + 1);
@@ -128,7 +124,7 @@ void World::daemon_returns(UriId id) {
 void World::give_up_start(Guest& guest) {
     guest.half_started = true;
     guest.truth.state = GuestState::paused;
-    as_daemon(guest.id.uri, kGiveUpTime, [this, id = guest.id] {
+    as_daemon(guest.id.uri, uri(guest.id).model.half_started, [this, id = guest.id] {
         auto& dead = this->guest(id);
         if (dead.half_started)
             off(dead, Lifecycle::crashed);

@@ -87,12 +87,12 @@ class Fleet:
             raise HostError(f"traces {self.traces()} do not fit {patterns}; {problem}") from None
 
     def traces(self):
-        """{name: trace}, host up or down."""
+        """{name: trace}, host up or down. (A power cut may leave zeros of what was not flushed.)"""
         if not self.host.is_up:
             return {guest.name: self.host.read_file(f"{FOLDER}/{guest.file}.trace").decode()
-                    for guest in self.guests}
+                    .replace("\0", "") for guest in self.guests}
         script = f'cd {FOLDER}; for file in {" ".join(guest.file for guest in self.guests)}; ' \
-                 'do echo "$file:$(<$file.trace)"; done'
+                 'do echo "$file:$(tr -d "\\0" <$file.trace)"; done'
         traces = dict(line.split(":") for line in self.host.out(script).splitlines())
         return {guest.name: traces[guest.file] for guest in self.guests}
 

@@ -246,6 +246,21 @@ TEST_F(Throttle, one_that_libvirtd_left_half_started_is_not_up) {
     EXPECT_FALSE(host.on_list(web));
 }
 
+TEST_F(Throttle, one_that_libvirt_never_ends_to_start_ends_as_failed_and_stays_on_the_list) {
+    auto model = stopped();
+    model.start_time = 10s;
+    sim::UriModel uri;
+    uri.half_started = 48h;
+    Host stuck{uri};
+    const auto web = stuck.add("web", model);
+    stuck.list(web);
+    stuck.world.kill_daemon(stuck.uri, TimePoint{5s}, TimePoint{7s});
+    stuck.boot();
+    EXPECT_EQ(stuck.outcome(web), Outcome::failed);
+    EXPECT_TRUE(stuck.on_list(web));
+    EXPECT_LE(stuck.asked(web).size(), 30U) << "no flood";
+}
+
 TEST_F(Throttle, killed_with_libvirtd_the_next_life_does_not_take_a_half_started_one_for_up) {
     auto model = stopped();
     model.start_time = 10s;
