@@ -151,8 +151,11 @@ protected:
         facade.span_records = {{3, "test:///a", uuid_number(1), "save", at(1s), at(2s), "x"}};
         facade.uri_views = {
             {.uri = "test:///a", .connected = true, .since = at(1s), .reason = "x"}};
-        facade.resume_entries = {
-            {.uri = "test:///a", .uuid = uuid_number(1), .name = "db", .since = WallTime{1s}, .last_error = "x"}};
+        facade.resume_entries = {{.uri = "test:///a",
+                                  .uuid = uuid_number(1),
+                                  .name = "db",
+                                  .since = WallTime{1s},
+                                  .last_error = "x"}};
         facade.setting_views = {{"shutdown.stop", "[]", "built-in"}};
     }
 
