@@ -56,6 +56,8 @@ int plan_run(Context& context, const PlanOptions& given) {
         throw Stop{kExitFailure, "these are more guests than can be planned for"};
     planned.request.kind = given.kind == "boot" ? RunKind::boot : RunKind::drain;
     planned.request.trigger = parse_trigger(given.trigger).value_or(Trigger::reboot);
+    if (!given.deadline.empty() && planned.request.kind == RunKind::boot)
+        throw Stop{kExitUsage, "--deadline is of a drain: see guestctl plan drain"};
     if (!given.deadline.empty())
         planned.request.deadline = parse_span("--deadline", given.deadline);
     planned.plan = plan::make_plan(planned.fleet, config, planned.request);
@@ -80,7 +82,7 @@ void add_plan(CLI::App& app, Context& context) {
     auto* verb =
         app.add_subcommand("plan", "Show what a boot or a drain would do, without doing it");
     auto given = std::make_shared<PlanOptions>();
-    verb->add_option("KIND", given->kind, "boot: a whole reboot, drain: only the way down")
+    verb->add_option("KIND", given->kind, "drain: the way down; boot: the way up after it")
         ->required()
         ->check(CLI::IsMember({"boot", "drain"}));
     add_trigger(*verb, given->trigger, "Use the settings for this reason");

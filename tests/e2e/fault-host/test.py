@@ -4,8 +4,11 @@ directions, its processor and its memory are fought over, and at last the disk t
 state on answers nothing but errors (device mapper's `error`).
 
 No deadline comes too soon or too late, every guest is asked, obeys, and comes back once.
+
+The fight takes an emulated machine five minutes and more: it is part of the long form, GUESTD_LONG=1.
 """
 
+import os
 import time
 
 import outside
@@ -142,5 +145,8 @@ def run(context):
     fleet.wait_traces("U")
     print("no /proc/pressure: started all the same")
     clock_jumps(host, fleet)
-    load(host, fleet)
+    if os.environ.get("GUESTD_LONG"):
+        load(host, fleet)
+    else:
+        print("no fight over processor and memory: that is GUESTD_LONG=1")
     dying_disk(host, fleet)
