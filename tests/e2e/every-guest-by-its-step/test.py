@@ -10,7 +10,7 @@ import json
 from support import Fleet, expect
 from guests import Guest
 
-KINDS = ("container", "machine")
+KINDS = ("container",)
 MANAGERS = ("guestd",)
 TIMEOUT = 420
 

@@ -62,7 +62,7 @@ systemctl start guestd
 timeout 100 bash -c 'until guestctl --json list | grep -q vm1; do sleep 0.2; done'
 dmsetup load state --table "0 $size error" && dmsetup suspend --noflush --nolockfs state &&
     dmsetup resume state
-! touch /var/lib/guestd/probe"""
+! { touch /var/lib/guestd/probe && sync /var/lib/guestd/probe; }"""
 
 
 def drain(host, fleet, during=""):
