@@ -104,6 +104,8 @@ bus::StatusView BusFacade::status() const {
     if (const auto run = machine.active_run())
         view.active_run = active_view(*run, machine.progress());
     view.last_run = last_run_.view(machine, app_.history(), view.now);
+    if (view.last_run)
+        app_.dates().complete(view.last_run->record);
     for (const auto& uri : machine.uris())
         for (const auto& guest : uri.guests) {
             ++view.guests;
@@ -112,8 +114,11 @@ bus::StatusView BusFacade::status() const {
     view.resume_entries = static_cast<unsigned>(machine.resume_list().size());
     view.config_files = config_files_.of(app_.config());
     view.warnings = app_.warnings();
-    std::ranges::move(unmatched(app_.config(), machine), std::back_inserter(view.warnings));
     return view;
+}
+
+void BusFacade::add_warnings(bus::StatusView& view) const {
+    std::ranges::move(unmatched(app_.config(), app_.machine()), std::back_inserter(view.warnings));
 }
 
 std::optional<bus::ProgressView> BusFacade::progress() const {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "daemon/status_text.hpp"
 #include "render/text.hpp"
 #include "render/units.hpp"
 
@@ -60,14 +61,7 @@ std::string console_text(const Machine& machine, TimePoint now) {
         text += fmt::format(", {} left",
                             render::duration(std::max(run->run.deadline - now, Duration{})));
     std::string_view before = ": ";
-    auto guests = machine.progress();
-    // Those that are asked to do something first, of these the ones that take longest.
-    std::ranges::stable_sort(guests, {}, [](const auto& guest) {
-        return std::pair{guest.phase == "waiting", guest.since};
-    });
-    for (const auto& guest : guests) {
-        if (guest.outcome != Outcome::pending)
-            continue;
+    for (const auto& guest : guests_left(machine)) {
         text += std::string{before} + doing(guest);
         before = ", ";
         if (text.size() > kLongest)

@@ -43,16 +43,15 @@ bus::RunView view_of(RunRecord record, const std::vector<RunGuestRecord>& guests
 }
 
 void LastRun::heard(const StoreRun& begun) {
-    auto& run = under_way_[begun.run.id];
-    run.started_wall = begun.run.started_wall;
+    auto& outcomes = under_way_[begun.run.id];
     for (const auto& guest : begun.guests)
-        run.guests[{guest.uri, guest.uuid}] = guest.outcome;
+        outcomes[{guest.uri, guest.uuid}] = guest.outcome;
 }
 
 void LastRun::heard(const StoreGuest& row) {
     const auto run = under_way_.find(row.guest.run);
     if (run != under_way_.end())
-        run->second.guests[{row.guest.uri, row.guest.uuid}] = row.guest.outcome;
+        run->second[{row.guest.uri, row.guest.uuid}] = row.guest.outcome;
 }
 
 // One that began before our own life is left to the history.
@@ -61,8 +60,7 @@ void LastRun::heard(const StoreRunEnd& end) {
     if (!run)
         return;
     ended_ = bus::RunView{.record = end.run};
-    ended_->record.started_wall = run.mapped().started_wall;
-    for (const auto& [guest, outcome] : run.mapped().guests)
+    for (const auto& [guest, outcome] : run.mapped())
         count(*ended_, outcome);
 }
 

@@ -24,7 +24,7 @@ class LastRun {
 public:
     LastRun() : read_(std::make_shared<Read>()) {}
 
-    /// What goes to the store, with its date.
+    /// What goes to the store.
     void heard(const StoreRun& begun);
     void heard(const StoreGuest& row);
     void heard(const StoreRunEnd& end);
@@ -38,13 +38,10 @@ private:
         bool done = false;  ///< at least once
         std::optional<bus::RunView> view;
     };
-    struct Heard {
-        WallTime started_wall{};
-        std::map<std::pair<std::string, Uuid>, Outcome> guests;
-    };
+    using Outcomes = std::map<std::pair<std::string, Uuid>, Outcome>;
     void ask(HistoryReader& history);
 
-    std::map<RunId, Heard> under_way_;  ///< a boot run and the drain that supersedes it, at most
+    std::map<RunId, Outcomes> under_way_;  ///< a boot run and the drain that supersedes it, at most
     std::optional<bus::RunView> ended_;
     TimePoint ask_again_{};
     std::shared_ptr<Read> read_;  ///< outlives us while the history is being asked

@@ -16,14 +16,7 @@ namespace {
 constexpr std::size_t kTail = 34;
 
 std::string guests_at_work(const Machine& machine) {
-    std::vector<GuestProgress> left;
-    for (auto& guest : machine.progress())
-        if (guest.outcome == Outcome::pending)
-            left.push_back(std::move(guest));
-    // At the end those that have been at it longest; before them those that only wait.
-    std::ranges::stable_sort(left, {}, [](const auto& guest) {
-        return std::pair{guest.phase == "waiting", guest.since};
-    });
+    const auto left = guests_left(machine);
     std::string names;
     std::size_t named = 0;
     for (const auto& guest : left) {
@@ -55,6 +48,15 @@ std::string idle_text(const Machine& machine) {
 }
 
 }  // namespace
+
+std::vector<GuestProgress> guests_left(const Machine& machine) {
+    auto guests = machine.progress();
+    std::erase_if(guests, [](const auto& guest) { return guest.outcome != Outcome::pending; });
+    std::ranges::stable_sort(guests, {}, [](const auto& guest) {
+        return std::pair{guest.phase == "waiting", guest.since};
+    });
+    return guests;
+}
 
 std::string status_text(const Machine& machine, const std::string& degraded, TimePoint now) {
     std::string text = degraded.empty() ? "" : "DEGRADED, " + degraded + "; ";

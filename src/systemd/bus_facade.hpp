@@ -116,6 +116,8 @@ public:
     virtual ~Facade() = default;
 
     virtual StatusView status() const = 0;
+    /// Those that take a look at every guest: for whoever asks, not with each event.
+    virtual void add_warnings(StatusView& /*view*/) const {}
     /// Nothing while no run is active.
     virtual std::optional<ProgressView> progress() const = 0;
     /// Guests whose name matches any of the globs, or whose UUID is one; all when there are none.

@@ -62,7 +62,9 @@ void answer_list(const Call& call, const std::vector<T>& views) {
 }  // namespace
 
 void status(Facade& facade, const Call& call) {
-    call->answer([&](sd_bus_message* into) { encode(into, facade.status(), facade.progress()); });
+    auto status = facade.status();
+    facade.add_warnings(status);
+    call->answer([&](sd_bus_message* into) { encode(into, status, facade.progress()); });
 }
 
 void list_guests(Facade& facade, const Call& call) {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -106,6 +107,7 @@ TEST(Durability, ImpossibleCommandFailsAlone) {
 }
 
 constexpr int kReportFd = 3;
+constexpr unsigned kQueued = 1024;
 constexpr const char* kVictimDir = "GUESTD_TEST_VICTIM_DIR";
 
 /// What the victim does: writes entries 1, 2, 3, … for ever, and each number that is durable to
@@ -113,15 +115,19 @@ constexpr const char* kVictimDir = "GUESTD_TEST_VICTIM_DIR";
 TEST(Victim, DISABLED_WritesForEver) {
     const char* dir = std::getenv(kVictimDir);
     ASSERT_NE(dir, nullptr) << "run by Durability.WhatWasAnsweredSurvivesSigkill only";
-    const auto opened = Store::open(dir, "boot-1", [](Event event) {
+    std::atomic<unsigned> answered = 0;
+    const auto opened = Store::open(dir, "boot-1", [&answered](Event event) {
         const auto stored = std::get<Stored>(event);
         if (stored.durable && ::write(kReportFd, &stored.id, sizeof stored.id) != sizeof stored.id)
             ::_exit(1);
+        ++answered;
+        answered.notify_one();
     });
     for (unsigned number = 1;; ++number) {
         opened->store->write(StoreEntries{.id = number, .entries = {entry(number)}});
-        if (number % 16 == 0)
-            ::usleep(100);  // or the queue outgrows the memory
+        // The queue is always full, and does not outgrow the memory.
+        for (auto seen = answered.load(); number - seen > kQueued; seen = answered.load())
+            answered.wait(seen);
     }
 }
 
