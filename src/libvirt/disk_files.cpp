@@ -52,7 +52,7 @@ std::vector<DiskFile> disk_files(const char* xml) {
         const auto source = disk.child("source");
         const std::string_view type = disk.attribute("type").as_string();
         const auto path = source.attribute(type == "block" ? "dev" : "file");
-        if ((type != "file" && type != "block") || path.empty()) {
+        if ((type != "file" && type != "block") || *path.value() == '\0') {
             continue;
         }
         const std::string_view policy = source.attribute("startupPolicy").as_string();

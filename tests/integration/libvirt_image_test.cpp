@@ -226,7 +226,7 @@ TEST(LibvirtDiskFiles, AreThoseWithAPath) {
         <disk type='file' device='cdrom'><source file='/c.iso' startupPolicy='optional'/></disk>
         <disk type='file' device='disk'><source file='/d'/><readonly/></disk>
         <disk type='file' device='disk'><source file='/e'/><transient/></disk>
-        <disk type='file' device='cdrom'/></devices></domain>)";
+        <disk type='file' device='cdrom'/><disk type='block'><source dev=''/></disk></devices></domain>)";
     std::vector<std::string> seen;
     for (const auto& file : libvirt::disk_files(kXml)) {
         seen.push_back(file.path + (file.writable ? " w" : "") + (file.optional ? " o" : ""));
