@@ -47,6 +47,8 @@ public:
 
     // What it shows.
     std::optional<RunProgress> active_run() const;
+    /// 0 = none. Costs nothing, unlike active_run(): to be asked after every step.
+    RunId active_run_id() const;
     /// The run that ended last in this life, for exit codes and status.
     std::optional<RunRecord> last_run() const;
     std::vector<GuestProgress> progress() const;

@@ -366,6 +366,12 @@ std::optional<RunProgress> Machine::active_run() const {
     return std::nullopt;
 }
 
+RunId Machine::active_run_id() const {
+    if (impl_->drain_)
+        return impl_->drain_->record().id;
+    return impl_->boot_ ? impl_->boot_->record().id : 0;
+}
+
 std::optional<RunRecord> Machine::last_run() const {
     return impl_->last_run_;
 }

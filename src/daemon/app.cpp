@@ -256,7 +256,7 @@ void App::after_step() {
         bus_->progress_changed();
         bus_->status_changed();
     }
-    if (draining_ && !machine_->active_run()) {
+    if (draining_ && machine_->active_run_id() == 0) {
         if (!drain_is_stored())
             return;
         const auto last = machine_->last_run();
@@ -303,7 +303,7 @@ void App::note_marks(const Event& event) {
 
 /// Follows what happens at a bounded rate, and while a run is active also the time left.
 void App::refresh_status() {
-    status_due_ = machine_->active_run().has_value();
+    status_due_ = machine_->active_run_id() != 0;
     status_shown_ = now();
     if (status_due_)
         status_timer_.arm(status_shown_ + kStatusInterval);

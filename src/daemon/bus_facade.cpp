@@ -117,6 +117,10 @@ bus::StatusView BusFacade::status() const {
     return view;
 }
 
+bus::Vitals BusFacade::vitals() const {
+    return {app_.degraded(), app_.machine().active_run_id()};
+}
+
 void BusFacade::add_warnings(bus::StatusView& view) const {
     std::ranges::move(unmatched(app_.config(), app_.machine()), std::back_inserter(view.warnings));
 }

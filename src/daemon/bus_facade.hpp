@@ -30,6 +30,7 @@ public:
     explicit BusFacade(App& app);
 
     bus::StatusView status() const override;
+    bus::Vitals vitals() const override;
     void add_warnings(bus::StatusView& view) const override;
     std::optional<bus::ProgressView> progress() const override;
     std::vector<bus::GuestView> guests(const std::vector<std::string>& globs) const override;

@@ -96,19 +96,27 @@ int migrate(virDomainPtr domain, const Call& call) {
     });
 }
 
+/// lxc, libxl and test have no such button, only their own way; and say so for each guest anew.
+int press_power_button(UriContext& context, virDomainPtr domain) {
+    if (!context.has_no_power_button) {
+        const int done = virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+        if (done >= 0 || last_fault().code != VIR_ERR_INVALID_ARG) {
+            return done;
+        }
+        context.has_no_power_button = true;
+    }
+    return virDomainShutdownFlags(domain, 0);
+}
+
 /// The calls that answer with nothing but a yes or a no.
-int ask(virDomainPtr domain, const Call& call) {
-    const auto shutdown = [domain](unsigned flags) {
-        return virDomainShutdownFlags(domain, flags);
-    };
+int ask(UriContext& context, virDomainPtr domain, const Call& call) {
     switch (call.kind) {
         case CallKind::shutdown_auto:
             return virDomainShutdown(domain);
         case CallKind::shutdown_agent:
-            return shutdown(VIR_DOMAIN_SHUTDOWN_GUEST_AGENT);
+            return virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT);
         case CallKind::shutdown_acpi:
-            // lxc, libxl and test have no such button, only their own way.
-            return with_flags({VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, 0}, shutdown);
+            return press_power_button(context, domain);
         case CallKind::destroy_graceful:
             return with_flags({VIR_DOMAIN_DESTROY_GRACEFUL, 0}, [domain](unsigned flags) {
                 return virDomainDestroyFlags(domain, flags);
@@ -220,7 +228,7 @@ Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (auto acted = ask_more(context, domain, call)) {
         return std::move(*acted);
     }
-    const auto acted = outcome(ask(domain, call));
+    const auto acted = outcome(ask(context, domain, call));
     if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
         context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
     }

@@ -59,8 +59,7 @@ DomainPtr look_up(Connection& connection, const Uuid& uuid, virConnectPtr& handl
             return nullptr;
         }
         handle = *opened;
-        DomainPtr domain{virDomainLookupByUUID(handle, uuid.raw().data())};
-        if (domain) {
+        if (auto domain = connection.find(uuid)) {
             return domain;
         }
         fault = last_fault();

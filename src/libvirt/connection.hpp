@@ -3,8 +3,10 @@
 
 /// Opening connections.
 
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "guestd/error.hpp"
 #include "libvirt/handles.hpp"
@@ -29,11 +31,26 @@ public:
 
     /// Blocks as connect(). The pointer is valid until the next call of a member.
     Result<virConnectPtr> open();
-    void close() { handle_.reset(); }
+    /// The guest's handle on the open connection; null with last_fault(). Blocks.
+    ///
+    /// A handle is no more than a UUID that libvirt once knew. When many guests are asked for in a
+    /// row, one listing gives the handles of all and saves a round trip for each; that one of them
+    /// has gone since, its next call tells.
+    DomainPtr find(const Uuid& uuid);
+    void close();
 
 private:
+    /// Guests that were asked for within a moment.
+    struct Burst {
+        std::chrono::steady_clock::time_point since{};
+        unsigned asked = 0;
+        std::unordered_map<Uuid, DomainPtr> handles = {};
+    };
+    void list();
+
     std::string uri_;
     ConnectPtr handle_;
+    Burst burst_;  ///< goes before the connection
 };
 
 }  // namespace guestd::libvirt

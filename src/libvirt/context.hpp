@@ -65,6 +65,8 @@ struct UriContext {
     /// for restored: seen on 11.3, it says that the guest is up, which it is not, and deletes the
     /// image.
     std::atomic<bool> loses_unopened_image = true;
+    /// A driver whose guests cannot be asked by the power button, only in the driver's own way.
+    std::atomic<bool> has_no_power_button = false;
     /// Connected, subscribed and listed, at first or again.
     std::function<void()> listed = [] {};
     /// A worker has connected: the control thread need not wait out its back-off.

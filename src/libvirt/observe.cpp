@@ -31,9 +31,16 @@ std::optional<State> read_state(virDomainPtr domain, bool& gone) {
     return std::nullopt;
 }
 
-void read_flags(virDomainPtr domain, GuestInfo& info, Depth depth) {
-    info.persistent = virDomainIsPersistent(domain) != 0;
+void read_flags(virDomainPtr domain, GuestInfo& info, Depth depth,
+                const std::optional<KnownGuest>& known) {
+    // One that is off and still there has a definition, unless it is about to go with its last.
+    const bool is_defined = known && known->persistent && !is_active(info.state);
+    info.persistent = is_defined || virDomainIsPersistent(domain) != 0;
     info.managed_save = depth != Depth::least && virDomainHasManagedSaveImage(domain, 0) == 1;
+    if (known && depth == Depth::state) {
+        info.autostart = known->autostart;  // the monitor keeps it true
+        return;
+    }
     int autostart = 0;
     info.autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart != 0;
 }
@@ -96,8 +103,8 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     }
     info.state = state_of(state->state);
     info.starting = is_starting(state->state, state->reason);
-    read_flags(domain, info, depth);
     const auto known = context.outlet.known(info.uuid);
+    read_flags(domain, info, depth, known);
     if (known) {
         recall(*known, info);
     }

@@ -64,7 +64,7 @@ void Database::run(const std::string& sql) {
 }
 
 Statement Database::prepare(std::string_view sql) {
-    return Statement{handle_.get(), sql};
+    return Statement{*this, sql};
 }
 
 std::int64_t Database::number(std::string_view sql) {
@@ -72,10 +72,28 @@ std::int64_t Database::number(std::string_view sql) {
     return statement.next() ? statement.number() : 0;
 }
 
-Statement::Statement(sqlite3* db, std::string_view sql) : db_(db) {
+Statement::Statement(Database& db, std::string_view sql) : db_(db.handle_.get()) {
+    auto home = db.kept_.find(sql);
+    if (home == db.kept_.end())
+        home = db.kept_.emplace(sql, nullptr).first;
+    home_ = &home->second;
+    if (*home_) {
+        handle_ = std::move(*home_);
+        return;
+    }
     sqlite3_stmt* statement = nullptr;
-    check(sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement, nullptr));
+    check(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                             SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
     handle_.reset(statement);
+}
+
+Statement::~Statement() {
+    if (!handle_ || *home_)
+        return;
+    // What went wrong with it was told when it did.
+    sqlite3_reset(handle_.get());
+    sqlite3_clear_bindings(handle_.get());
+    *home_ = std::move(handle_);
 }
 
 void Statement::check(int code) {
@@ -169,7 +187,7 @@ void Transaction::commit() {
 }
 
 Savepoint::Savepoint(Database& db) : db_(db) {
-    db_.run("SAVEPOINT command");
+    db_.prepare("SAVEPOINT command").run();
 }
 
 Savepoint::~Savepoint() {
@@ -183,7 +201,7 @@ Savepoint::~Savepoint() {
 
 void Savepoint::release() {
     open_ = false;
-    db_.run("RELEASE command");
+    db_.prepare("RELEASE command").run();
 }
 
 }  // namespace guestd::store

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -41,6 +42,11 @@ enum class OpenMode {
 
 class Statement;
 
+struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using StatementHandle = std::unique_ptr<sqlite3_stmt, Finalize>;
+
 /// One connection. To be used by one thread at a time.
 class Database {
 public:
@@ -49,6 +55,8 @@ public:
 
     /// Runs SQL without parameters or results; several statements are allowed. Throws.
     void run(const std::string& sql);
+    /// Compiled once per connection and kept: a run of a thousand guests makes thousands of rows
+    /// with a handful of texts. One that is in use is compiled anew.
     Statement prepare(std::string_view sql);
     std::int64_t number(std::string_view sql);
     /// Also of a connection opened for writing: SQLite then takes what it gets.
@@ -57,16 +65,22 @@ public:
     bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 private:
+    friend class Statement;
     struct Close {
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
     std::unique_ptr<sqlite3, Close> handle_;
+    std::map<std::string, StatementHandle, std::less<>> kept_;  ///< by their SQL; goes first
 };
 
-/// A prepared statement; parameters are bound and columns read in order of the calls.
+/// A prepared statement, on loan from its connection; parameters are bound and columns read in
+/// order of the calls.
 class Statement {
 public:
-    Statement(sqlite3* db, std::string_view sql);
+    Statement(Database& db, std::string_view sql);
+    ~Statement();
+    Statement(Statement&&) noexcept = default;
+    Statement& operator=(Statement&&) = delete;
 
     Statement& bind(std::int64_t value);
     Statement& bind(double value);
@@ -92,13 +106,11 @@ public:
     std::optional<std::int64_t> maybe_number();
 
 private:
-    struct Finalize {
-        void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-    };
     void check(int code);
 
     sqlite3* db_;
-    std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+    StatementHandle* home_ = nullptr;  ///< in the connection, which outlives it
+    StatementHandle handle_;
     int parameter_ = 0;
     int column_ = 0;
 };

@@ -64,6 +64,13 @@ struct RunView {
     unsigned unclean = 0;  ///< of those: not a clean one
 };
 
+/// Of the status, what changes seldom and is told at once. Cheap: asked for after every event.
+struct Vitals {
+    std::string degraded;  ///< "" = not
+    RunId active_run = 0;  ///< 0 = none
+    bool operator==(const Vitals&) const = default;
+};
+
 struct StatusView {
     std::string version;
     std::string degraded;  ///< "" = not
@@ -116,6 +123,10 @@ public:
     virtual ~Facade() = default;
 
     virtual StatusView status() const = 0;
+    virtual Vitals vitals() const {
+        const auto all = status();
+        return {all.degraded, all.active_run ? all.active_run->record.id : 0};
+    }
     /// Those that take a look at every guest: for whoever asks, not with each event.
     virtual void add_warnings(StatusView& /*view*/) const {}
     /// Nothing while no run is active.

@@ -99,9 +99,7 @@ void Server::open() {
     name_.reset(slot);
     named_ = true;
     check(sd_bus_attach_event(bus, event_, kPriority), "attach to the loop");
-    const StatusView status = facade_.status();
-    degraded_ = status.degraded;
-    active_run_ = status.active_run ? status.active_run->record.id : 0;
+    vitals_ = facade_.vitals();
 }
 
 void Server::disconnect() noexcept {
@@ -243,12 +241,10 @@ void Server::objects_changed() {
 
 void Server::status_changed() {
     objects_changed();
-    const StatusView status = facade_.status();
-    const RunId run = status.active_run ? status.active_run->record.id : 0;
-    if (!owner_ || (status.degraded == degraded_ && run == active_run_))
+    auto now = facade_.vitals();
+    if (!owner_ || now == vitals_)
         return;
-    degraded_ = status.degraded;
-    active_run_ = run;
+    vitals_ = std::move(now);
     char degraded[] = "Degraded";
     char active_run[] = "ActiveRun";
     char* names[] = {degraded, active_run, nullptr};

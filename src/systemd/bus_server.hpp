@@ -82,8 +82,7 @@ private:
     /// here.
     bool named_ = false;
     std::string said_;  ///< last remark, so that it is not repeated with every attempt
-    std::string degraded_;
-    RunId active_run_ = 0;
+    Vitals vitals_;  ///< as last told
     Manager manager_;
     Objects objects_;
     Pace progress_;
