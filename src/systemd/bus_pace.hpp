@@ -2,7 +2,7 @@
 #pragma once
 
 /// Work that follows changes at a bounded rate, however many there are: at once after a pause, else
-/// when the interval is over, and never for nothing.
+/// when the interval is over and the work has cost a tenth of the time at most; never for nothing.
 
 #include <systemd/sd-event.h>
 
@@ -37,7 +37,7 @@ private:
     std::uint64_t interval_;
     const char* description_;
     std::function<void()> work_;
-    std::uint64_t done_ = 0;  ///< CLOCK_MONOTONIC; 0 = never
+    std::uint64_t next_ = 0;  ///< not before; CLOCK_MONOTONIC
     Source timer_;
 };
 
