@@ -36,11 +36,11 @@ config::SourceKind kind_of(const std::filesystem::path& file) {
 
 /// These files, or those that guestd reads.
 config::Sources sources_of(const Context& context, const Strings& files) {
+    if (files.empty())
+        return own_sources(context.user_bus);
     config::Sources sources;
     if (context.user_bus)
-        sources = config::user_sources(files.empty() ? config::user_config_folder() : "");
-    else if (files.empty())
-        sources = config::default_sources();
+        sources = config::user_sources("");
     for (const auto& file : files)
         sources.list.push_back({kind_of(file), file, {}});
     return sources;

@@ -10,9 +10,15 @@
 
 #include "clock/boot_now.hpp"
 #include "config/span.hpp"
+#include "config/user_sources.hpp"
 #include "render/units.hpp"
 
 namespace guestd::ctl {
+
+config::Sources own_sources(bool user_bus) {
+    return user_bus ? config::user_sources(config::user_config_folder())
+                    : config::default_sources();
+}
 
 std::string text_of(const Json& object, const char* key) {
     const auto at = object.find(key);

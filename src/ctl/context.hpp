@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "config/sources.hpp"
 #include "ctl/client.hpp"
 #include "ctl/exit_codes.hpp"
 #include "ctl/terminal.hpp"
@@ -50,6 +51,9 @@ void add_config(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_import(CLI::App& app, Context& context);
 void add_metrics(CLI::App& app, Context& context);
+
+/// Of the files that the guestd in question reads: the system's, or with --user the caller's own.
+config::Sources own_sources(bool user_bus);
 
 /// Value of `key`, or the type's empty value when it is missing or of another type.
 std::string text_of(const Json& object, const char* key);

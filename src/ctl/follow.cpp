@@ -113,7 +113,7 @@ int command_run(Context& context, const RunCommand& command) {
     Client& client = context.client();
     const bool watched = command.wait && !context.json && terminal().live;
     Follower follower{context,
-                      watched ? Forecast::of(client, command.globs, command.request) : Forecast{}};
+                      watched ? Forecast::of(context, command.globs, command.request) : Forecast{}};
     if (command.wait)
         client.listen(
             [&](const std::string& member, const Json& values) { follower.hear(member, values); });

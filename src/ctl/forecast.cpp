@@ -20,11 +20,11 @@ void leave_out_who_is_up(plan::Fleet& fleet) {
 
 }  // namespace
 
-Forecast Forecast::of(Client& client, const Strings& globs, const plan::Request& request) {
+Forecast Forecast::of(Context& context, const Strings& globs, const plan::Request& request) {
     Forecast forecast;
     try {
-        auto fleet = ask_fleet(client, globs);
-        const auto config = config::Config::load(config::default_sources());
+        auto fleet = ask_fleet(context.client(), globs);
+        const auto config = config::Config::load(own_sources(context.user_bus));
         if (request.kind == RunKind::boot)
             leave_out_who_is_up(fleet);
         if (!config || fleet.guests.empty() || fleet.guests.size() > kMostGuests)

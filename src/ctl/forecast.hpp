@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "ctl/client.hpp"
+#include "ctl/context.hpp"
 #include "plan/plan.hpp"
 
 namespace guestd::ctl {
@@ -20,7 +20,7 @@ public:
     /// Tells nothing, ever.
     Forecast() = default;
     /// Asks guestd for the guests. Blocks for as long as `guestctl plan` takes. Never throws.
-    static Forecast of(Client& client, const Strings& globs, const plan::Request& request);
+    static Forecast of(Context& context, const Strings& globs, const plan::Request& request);
 
     /// A guest has come to its end, as planned or not.
     void done(const std::string& uri, const std::string& uuid);

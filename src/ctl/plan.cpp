@@ -25,8 +25,9 @@ struct PlanOptions {
     std::string svg;
 };
 
-std::shared_ptr<const config::Config> configuration(const std::string& path) {
-    const auto sources = path.empty() ? config::default_sources() : config::file_source(path);
+std::shared_ptr<const config::Config> configuration(const Context& context,
+                                                    const std::string& path) {
+    const auto sources = path.empty() ? own_sources(context.user_bus) : config::file_source(path);
     auto loaded = config::Config::load(sources);
     if (loaded)
         return *std::move(loaded);
@@ -49,7 +50,7 @@ void add_findings(plan::Plan& plan, const config::Config& config, const plan::Fl
 }
 
 int plan_run(Context& context, const PlanOptions& given) {
-    const auto config = configuration(given.config);
+    const auto config = configuration(context, given.config);
     Planned planned;
     planned.fleet = given.fleet.empty() ? ask_fleet(context.client()) : read_fleet(given.fleet);
     if (planned.fleet.guests.size() > plan::kMostGuests)
