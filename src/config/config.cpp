@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "config/config.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/glob.hpp"
@@ -10,6 +12,22 @@ namespace {
 
 constexpr Rank next(Rank rank) {
     return static_cast<Rank>(static_cast<int>(rank) + 1);
+}
+
+/// Of what guests share: time in a drain, turns and places in a boot, libvirt's attention.
+bool asks_for_more(const GuestPolicy& asked, const GuestPolicy& given) {
+    const auto& retry = asked.start.retry;
+    const auto& most = given.start.retry;
+    const auto pause = [](Duration resend) { return resend > 0s ? resend : Duration::max(); };
+    return asked.tier < given.tier || asked.priority > given.priority ||
+           asked.start.ready_timeout > given.start.ready_timeout ||
+           retry.attempts > most.attempts || retry.backoff < most.backoff ||
+           retry.max_backoff < most.max_backoff ||
+           pause(asked.stop.resend) < pause(given.stop.resend);
+}
+
+bool is_order(const Assignment& assignment) {
+    return assignment.key->name == "after" || assignment.key->name == "requires";
 }
 
 /// Values that are in force after some passes, with where the last word came from.
@@ -58,6 +76,45 @@ Metadata Config::metadata_of(const GuestFacts& facts) const {
     return parse_metadata(facts.metadata);
 }
 
+GuestPolicy Config::configured(const GuestFacts& facts, const std::vector<std::string>& tags,
+                               std::optional<Trigger> trigger) const {
+    auto policy = base(trigger).guest;
+    for (const auto& pass : guest_passes(facts, {.tags = tags}, Rank::uri, trigger))
+        apply(*pass.layer, pass.trigger, {.guest = &policy});
+    return policy;
+}
+
+Metadata Config::granted(const GuestFacts& facts, std::optional<Trigger> trigger) const {
+    auto metadata = metadata_of(facts);
+    auto& assignments = metadata.layer.assignments;
+    if (trigger)
+        std::erase_if(assignments, is_order);
+    if (assignments.empty())
+        return metadata;
+    auto given = configured(facts, metadata.tags, trigger);
+    auto asked = given;
+    std::erase_if(assignments, [&](const Assignment& assignment) {
+        if (assignment.trigger && assignment.trigger != trigger)
+            return false;
+        const auto& key = *assignment.key;
+        const Value before = key.read({.guest = &asked});
+        key.apply(assignment.value, {.guest = &asked});
+        if (!asks_for_more(asked, given))
+            return false;
+        key.apply(before, {.guest = &asked});
+        if (metadata.problems.size() < kMostProblems)
+            metadata.problems.push_back(
+                {"metadata", assignment.place.line, assignment.place.column,
+                 fmt::format(
+                     "'{}' is {}; the configuration grants {}, and metadata may not ask for "
+                     "more than that",
+                     spelling(key, TableKind::guest), key.format(assignment.value),
+                     key.format(key.read({.guest = &given})))});
+        return true;
+    });
+    return metadata;
+}
+
 std::vector<Config::Pass> Config::guest_passes(const GuestFacts& facts, const Metadata& metadata,
                                                Rank from, std::optional<Trigger> trigger) const {
     std::vector<Pass> passes;
@@ -94,8 +151,8 @@ const Config::Base& Config::base(std::optional<Trigger> trigger) const {
 }
 
 GuestPolicy Config::guest(const GuestFacts& facts, std::optional<Trigger> trigger) const {
+    const auto metadata = granted(facts, trigger);
     auto policy = base(trigger).guest;
-    const auto metadata = metadata_of(facts);
     for (const auto& pass : guest_passes(facts, metadata, Rank::uri, trigger))
         apply(*pass.layer, pass.trigger, {.guest = &policy});
     return policy;
@@ -120,14 +177,14 @@ std::vector<Explained> Config::explain(const GuestFacts* facts,
                 account.take(*pass.layer, pass.trigger);
         return account.report(TableKind::global, true);
     }
-    const auto metadata = metadata_of(*facts);
+    const auto metadata = granted(*facts, trigger);
     for (const auto& pass : guest_passes(*facts, metadata, Rank::global, trigger))
         account.take(*pass.layer, pass.trigger);
     return account.report(TableKind::guest, false);
 }
 
 Problems Config::metadata_problems(const GuestFacts& facts) const {
-    return metadata_of(facts).problems;
+    return granted(facts, std::nullopt).problems;
 }
 
 }  // namespace guestd::config

@@ -75,6 +75,12 @@ private:
     std::vector<Pass> uri_passes(const std::string& uri, Rank from,
                                  std::optional<Trigger> trigger) const;
     Metadata metadata_of(const GuestFacts& facts) const;
+    /// What of it holds: no order in a drain, where others would have to wait for this guest; and
+    /// of what guests share no more than the configuration gives it. The rest is in `problems`.
+    Metadata granted(const GuestFacts& facts, std::optional<Trigger> trigger) const;
+    /// What holds for a guest without its metadata's settings.
+    GuestPolicy configured(const GuestFacts& facts, const std::vector<std::string>& tags,
+                           std::optional<Trigger> trigger) const;
 
     struct Base {
         UriPolicy uri;

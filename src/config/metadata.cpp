@@ -13,8 +13,6 @@
 namespace guestd::config {
 namespace {
 
-/// Behind so many problems nothing more is read: a person needs no more, and each costs time.
-constexpr std::size_t kMostProblems = 32;
 constexpr std::string_view kOn = "shutdown.on.";
 
 /// libvirt hands the element out with or without its prefix, depending on how it was set.
@@ -54,13 +52,19 @@ Node typed(Shape shape, std::string_view text, Place place) {
     return node;
 }
 
-/// Steps and probes that a guest's owner may not choose.
+/// Steps, probes and needs that a guest's owner may not choose: they would have guestd run, send,
+/// connect or look for him, as root and in the host's network.
+bool reaches_out(std::string_view text) {
+    constexpr std::string_view kTcp = "tcp:";
+    return text.starts_with("exec:") || text.starts_with("migrate:") || text.starts_with("path:") ||
+           (text.starts_with(kTcp) && text.find(':', kTcp.size()) != std::string_view::npos);
+}
+
 bool reaches_out(const Node& node) {
     const auto* array = node.as<Array>();
     return array != nullptr && std::ranges::any_of(*array, [](const Node& element) {
                const auto* text = element.as<std::string>();
-               return text != nullptr &&
-                      (text->starts_with("exec:") || text->starts_with("migrate:"));
+               return text != nullptr && reaches_out(*text);
            });
 }
 
@@ -124,8 +128,8 @@ private:
         const auto text = trim(node.attribute("value").value());
         const auto value = typed(key->shape, text, at);
         if (reaches_out(value))
-            return report(at, fmt::format("'{}' is {}; exec: and migrate: are not allowed in "
-                                          "metadata",
+            return report(at, fmt::format("'{}' is {}; exec:, migrate:, path: and a host in tcp: "
+                                          "are not allowed in metadata",
                                           spelled, in_quotes(text)));
         auto parsed = parse_value({}, *key, std::string{spelled}, "metadata", value);
         if (parsed)

@@ -58,8 +58,8 @@ TEST(ConfigLayers, LaterOnesAreStronger) {
     EXPECT_EQ(time(*load(first + uri + global)), 4s);
     EXPECT_EQ(time(*load(first + second + uri + global)), 5s);
     EXPECT_EQ(time(*load(second + first + uri + global)), 4s);
-    EXPECT_EQ(time(*load(second + first), set("start.ready_timeout", "6s")), 6s);
-    EXPECT_EQ(time(*load("daemon.metadata = false"), set("start.ready_timeout", "6s")), 2min);
+    EXPECT_EQ(time(*load(second + first), set("start.ready_timeout", "3s")), 3s);
+    EXPECT_EQ(time(*load("daemon.metadata = false"), set("start.ready_timeout", "3s")), 2min);
 }
 
 TEST(ConfigLayers, LaterFilesOverrideSingleKeys) {

@@ -32,19 +32,19 @@ std::string with(const std::string& inner) {
 
 TEST(Metadata, SetsWhatAGuestTableSets) {
     const auto found =
-        policy(with("<set key='tier' value='critical'/>"
+        policy(with("<set key='tier' value='expendable'/>"
                     "<set key='priority' value='-5'/>"
                     "<set key='after' value='db-*; cache'/>"
                     "<set key='start.resume' value='false'/>"
                     "<set key='start.ready' value='tcp:22'/>"
-                    "<set key='start.retry.attempts' value='7'/>"
+                    "<set key='start.retry.attempts' value='3'/>"
                     "<set key='shutdown.stop' value='save 2min; destroy'/>"));
-    EXPECT_EQ(found.tier, Tier::critical);
+    EXPECT_EQ(found.tier, Tier::expendable);
     EXPECT_EQ(found.priority, -5);
     EXPECT_THAT(found.after, ElementsAre("db-*", "cache"));
     EXPECT_FALSE(found.start.resume);
     EXPECT_EQ(found.start.ready.at(0).port, 22);
-    EXPECT_EQ(found.start.retry.attempts, 7U);
+    EXPECT_EQ(found.start.retry.attempts, 3U);
     ASSERT_EQ(found.stop.stop.size(), 2U);
     EXPECT_EQ(found.stop.stop[0].time, 2min);
 }
@@ -57,13 +57,13 @@ TEST(Metadata, KnowsTriggers) {
 }
 
 TEST(Metadata, IsReadInEveryFormThatLibvirtGives) {
-    for (const auto* xml : {"<policy><set key='tier' value='critical'/></policy>",
+    for (const auto* xml : {"<policy><set key='tier' value='expendable'/></policy>",
                             "<g:policy xmlns:g='urn:guestd:policy:1'><g:set key='tier' "
-                            "value='critical'/></g:policy>",
-                            "<set key='priority' value='1'/><set key='tier' value='critical'/>",
+                            "value='expendable'/></g:policy>",
+                            "<set key='priority' value='-1'/><set key='tier' value='expendable'/>",
                             "<?xml version='1.0'?><!-- c --><policy><!-- c -->"
-                            "<set key='tier' value='critical'/></policy>"}) {
-        EXPECT_EQ(policy(xml).tier, Tier::critical) << xml;
+                            "<set key='tier' value='expendable'/></policy>"}) {
+        EXPECT_EQ(policy(xml).tier, Tier::expendable) << xml;
         EXPECT_THAT(problems(xml), IsEmpty()) << xml;
     }
 }
@@ -92,13 +92,17 @@ TEST(Metadata, BadPartsAreLeftOutAndTold) {
              {"<set key='start.ready' value='agent; exec:/bin/sh'/>", "not allowed in metadata"},
              {"<set key='shutdown.stop' value='migrate:qemu+ssh://evil/system'/>",
               "not allowed in metadata"},
+             {"<set key='start.ready' value='agent; tcp:192.0.2.1:22'/>",
+              "not allowed in metadata"},
+             {"<set key='start.ready' value='tcp:[::1]:22'/>", "not allowed in metadata"},
+             {"<set key='start.needs' value='pool:a; path:/root/x'/>", "not allowed in metadata"},
              {"<sett key='tier' value='critical'/>", "element \"sett\"; expected 'set' or 'tag'"},
          }) {
         SCOPED_TRACE(inner);
-        const auto xml = with(std::string{inner} + "<set key='priority' value='9'/>");
+        const auto xml = with(std::string{inner} + "<set key='priority' value='-9'/>");
         EXPECT_THAT(problems(xml), ElementsAre(HasSubstr(line)));
         const auto found = policy(xml);
-        EXPECT_EQ(found.priority, 9) << "the good part must hold";
+        EXPECT_EQ(found.priority, -9) << "the good part must hold";
         EXPECT_EQ(found.tier, Tier::normal);
         EXPECT_EQ(found.stop.stop, StopPolicy{}.stop);
         EXPECT_EQ(found.start.ready, StartPolicy{}.ready);
@@ -106,7 +110,7 @@ TEST(Metadata, BadPartsAreLeftOutAndTold) {
 }
 
 TEST(Metadata, HostileTextDoesNothing) {
-    const auto big = with("<set key='tier' value='critical'/>" + std::string(64 * 1024, ' '));
+    const auto big = with("<set key='tier' value='expendable'/>" + std::string(64 * 1024, ' '));
     EXPECT_EQ(policy(big).tier, Tier::normal);
     EXPECT_THAT(problems(big), ElementsAre(HasSubstr("at most 65536 are read")));
 
@@ -124,6 +128,11 @@ TEST(Metadata, HostileTextDoesNothing) {
     const auto told = problems(with(many));
     EXPECT_EQ(told.size(), 32U);
     EXPECT_EQ(told[0].find('\x1b'), std::string::npos);
+
+    many.clear();
+    for (int i = 0; i < 1000; ++i)
+        many += "<set key='tier' value='critical'/>";
+    EXPECT_EQ(problems(with(many)).size(), 32U);
 
     std::string names = "<set key='after' value='";
     for (int i = 0; i < 1000; ++i)
