@@ -13,6 +13,11 @@ namespace {
 
 using Index = Order::Index;
 
+/// What people are told of cycles, at most. Guests that all say "after *" make half a million of
+/// them, each with hundreds of names.
+constexpr std::size_t kMostCycles = 32;
+constexpr std::size_t kLongestCycle = 16;
+
 bool is_wildcard(char c) {
     return c == '*' || c == '?' || c == '[';
 }
@@ -113,10 +118,13 @@ private:
     }
 
     void report(Index to) {
+        if (order_.cycles.size() == kMostCycles)
+            return;
         std::string text;
+        std::size_t told = 0;
         const auto from = std::ranges::find(stack_, to, &Frame::node);
-        for (auto at = from; at != stack_.end(); ++at)
-            text += nodes_[at->node].name + " -> ";
+        for (auto at = from; at != stack_.end() && told <= kLongestCycle; ++at, ++told)
+            text += (told < kLongestCycle ? nodes_[at->node].name : "...") + " -> ";
         order_.cycles.push_back(text + nodes_[to].name);
     }
 

@@ -48,6 +48,21 @@ TEST(Order, a_cycle_is_cut_and_printed) {
     EXPECT_THAT(order.depth, ElementsAre(2, 1, 0));
 }
 
+/// Half the edges of everybody after everybody are cut; a person wants to read of a few.
+TEST(Order, of_many_cycles_a_few_are_told) {
+    std::vector<OrderNode> nodes;
+    for (int i = 0; i < 100; ++i)
+        nodes.push_back({"guest" + std::to_string(i), {"*"}, {}});
+    const auto order = build_order(nodes);
+    EXPECT_THAT(order.cycles, SizeIs(32));
+    std::size_t edges = 0;
+    for (const auto& needs : order.needs)
+        edges += needs.size();
+    EXPECT_EQ(edges, 100U * 99 / 2);
+    for (const auto& cycle : order.cycles)
+        EXPECT_LT(cycle.size(), 250U);
+}
+
 TEST(Order, a_pattern_that_matches_nothing_is_reported) {
     const std::vector<OrderNode> nodes = {{"a", {"nobody"}, {"no-*"}}};
     EXPECT_THAT(build_order(nodes).unmatched,
