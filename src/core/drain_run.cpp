@@ -34,8 +34,9 @@ void DrainRun::set_up_uris(Context& ctx) {
         latest = std::max(latest, uri.deadline);
         uris_.push_back(std::move(uri));
     }
-    // The record keeps the latest one only. Another than policy gives was asked for, for all.
-    if (continued_ && record_.deadline != latest)
+    // The record keeps the latest one only. Another than policy gives was asked for, for all. None
+    // at all was damaged.
+    if (continued_ && record_.deadline != kNever && record_.deadline != latest)
         for (auto& uri : uris_)
             uri.deadline = record_.deadline;
     else

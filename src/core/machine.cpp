@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guestd/machine.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -12,6 +13,27 @@
 namespace guestd {
 
 using namespace core;
+namespace {
+
+/// No drain is given longer: settings end at a month, requests at a year.
+constexpr Duration kLongestDrain = std::chrono::hours{24 * 366};
+
+/// Times of a run that is continued, as far as they can be true: a damaged row must neither end the
+/// drain before its guests are asked, nor void its hard deadline, nor overflow a sum.
+void mend_times(RunRecord& run, std::vector<RunGuestRecord>& guests, TimePoint now) {
+    const bool begun_before_now = TimePoint{} <= run.started && run.started <= now;
+    if (!begun_before_now)
+        run.started = now;
+    if (run.kind == RunKind::drain && (!begun_before_now || run.deadline < run.started ||
+                                       run.deadline - run.started > kLongestDrain))
+        run.deadline = kNever;  // what policy says
+    for (auto& guest : guests)
+        for (auto* time : {&guest.started, &guest.ended})
+            if (*time)
+                *time = std::clamp(**time, run.started, now);
+}
+
+}  // namespace
 
 class Machine::Impl {
 public:
@@ -81,6 +103,7 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
     learned_.restore(restored.learned);
     last_run_id_ = restored.last_run;
     auto unfinished = restored.unfinished;
+    auto unfinished_guests = restored.unfinished_guests;
     if (unfinished && (restored.new_boot || unfinished->boot_id != boot_id_)) {
         // Its clock is gone, and the host has gone down since: what it left is the resume list.
         unfinished->state = RunState::superseded;
@@ -96,11 +119,13 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
         out.emplace_back(StoreRunEnd{0, *unfinished});
         unfinished.reset();
     }
+    if (unfinished)
+        mend_times(*unfinished, unfinished_guests, now);
     if (unfinished && unfinished->kind == RunKind::drain) {
-        drain_ = std::make_unique<DrainRun>(*unfinished, restored.unfinished_guests);
+        drain_ = std::make_unique<DrainRun>(*unfinished, std::move(unfinished_guests));
         drain_->begin(ctx);
     } else if (unfinished) {
-        boot_ = std::make_unique<BootRun>(*unfinished, restored.unfinished_guests);
+        boot_ = std::make_unique<BootRun>(*unfinished, std::move(unfinished_guests));
         boot_->begin(ctx);
     } else if (!restored.boot_run_done && !safe_boot) {
         begin_boot(ctx, new_run(ctx, RunKind::boot, Trigger::host_boot), {});

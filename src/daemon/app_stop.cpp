@@ -129,7 +129,7 @@ bool App::drain_is_stored() {
 /// must then be free to go on.
 void App::extend_stop() {
     const auto run = machine_->active_run();
-    if (run && now() < run->run.deadline + kStopMargin)
+    if (run && now() - kStopMargin < run->run.deadline)  // a boot run's is kNever
         supervisor_.extend_timeout(kStopExtension);
 }
 

@@ -2,6 +2,9 @@
 //
 // The crash matrix: guestd is killed at every point of a story, one point per try, and started
 // again from the store. What comes of the guests must be what comes of them without a crash.
+#include <functional>
+#include <initializer_list>
+
 #include "core_checks.hpp"
 #include "core_host.hpp"
 
@@ -163,6 +166,45 @@ struct CancelStory : Story {
 TEST(CrashMatrix, cancel) {
     CancelStory story;
     story.run_matrix();
+}
+
+/// A bit that has flipped on the disk while guestd was away, in the times of the run's rows.
+TEST(CrashMatrix, TimesThatCannotBeTrueNeitherEndADrainNorPutItsEndOff) {
+    struct Case {
+        const char* what;
+        std::function<void(RunRecord&, RunGuestRecord&)> damage;
+    };
+    const auto huge = TimePoint::max() - 1s;
+    for (const auto& [what, damage] : std::initializer_list<Case>{
+             {"none", [](auto&, auto&) {}},
+             {"no deadline", [](auto&run, auto&) { run.deadline = kNever; }},
+             {"a huge deadline", [=](auto&run, auto&) { run.deadline = huge; }},
+             {"a deadline before the start", [](auto&run, auto&) { run.deadline = {}; }},
+             {"a deadline before time", [](auto&run, auto&) { run.deadline = TimePoint::min(); }},
+             {"a start to come", [=](auto&run, auto&) { run.started = run.deadline = huge; }},
+             {"a start before time", [](auto&run, auto&) { run.started = TimePoint::min(); }},
+             {"a step to come", [=](auto&, auto&guest) { guest.started = huge; }},
+             {"a step before time", [](auto&, auto&guest) { guest.started = TimePoint::min(); }},
+         }) {
+        SCOPED_TRACE(what);
+        Host host;
+        const auto guest = host.add("deaf", deaf());
+        host.policy->uris.deadline = 90s;
+        host.policy->of("deaf").stop.stop = {shutdown_for(20s), destroy_step()};
+        host.booted_before();
+        host.start();
+        host.driver().send(RunRequested{RunKind::drain, Trigger::poweroff, {}, {}});
+        host.run_for(5s);
+        host.driver().kill_guestd();
+        auto& run = host.store.runs.rbegin()->second;
+        damage(run, host.store.guests.at(run.id).begin()->second);
+        const auto again = host.now();
+        host.driver().start_guestd();
+        host.finish();
+        host.run_for(1s);
+        EXPECT_EQ(host.outcome(guest), Outcome::destroyed);
+        EXPECT_LE(*host.last_run().ended, again + 90s);
+    }
 }
 
 }  // namespace
