@@ -50,6 +50,7 @@ void Driver::kill_at(std::size_t point, Duration back) {
 bool Driver::dies_here() {
     if (++points_ != fatal_point_)
         return false;
+    ++kills_;
     kill_guestd(back_after_);
     return true;
 }

@@ -49,6 +49,8 @@ public:
     bool alive() const { return machine_.has_value(); }
     const Transcript& transcript() const { return transcript_; }
     std::size_t points() const { return points_; }
+    /// How often a point of kill_at() was reached.
+    unsigned kills() const { return kills_; }
     const std::string& boot_id() const { return boot_id_; }
     /// The machine wanted to be called at one instant again and again: a bug.
     bool livelock() const { return livelock_; }
@@ -80,6 +82,7 @@ private:
     Transcript transcript_;
     std::size_t points_ = 0;
     std::size_t fatal_point_ = 0;
+    unsigned kills_ = 0;
     Duration back_after_{};
     unsigned at_once_ = 0;
     bool livelock_ = false;

@@ -194,6 +194,7 @@ RC_GTEST_PROP(BootProperty, libvirt_in_trouble_and_guestd_killed, ()) {
     boot.host.driver().kill_at(0, {});
     boot.host.run_for(2min);
     boot.run_to_end();
+    count_kills(boot.host);
     const auto& transcript = boot.host.driver().transcript();
     hold(boot.host, two_calls_at_once(transcript));
     hold(boot.host, too_many_long_calls(transcript));
@@ -244,6 +245,7 @@ RC_GTEST_PROP(BootProperty, whole_lives_of_a_host, ()) {
                      host.truth(guest).state == GuestState::absent,  // evacuated
                  host.world.model(guest).name + " is lost");
     }
+    count_kills(host);
 }
 
 }  // namespace

@@ -230,6 +230,7 @@ RC_GTEST_PROP(DrainProperty, guestd_killed_again_and_again, ()) {
     drain.host.driver().kill_at(0, {});
     hold(drain.host, drain.run_to_end(std::max(drain.deadline, last_start + 1s) + 5min),
          "drain.run_to_end(std::max(drain.deadline, last_start + 1s) + 5min)");
+    count_kills(drain.host);
     drain.host.run_for(drain.host.store.latency + 1s);
     hold(drain.host, *drain.host.last_run().ended <= std::max(drain.deadline, last_start),
          "*drain.host.last_run().ended <= std::max(drain.deadline, last_start)");

@@ -1,8 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core_random.hpp"
 
+#include <cstdio>
+#include <cstdlib>
+
 namespace guestd::testing {
 namespace {
+
+/// Kills that fell due behind the end of a run do not count: they have tried nothing.
+class KillTally : public ::testing::Environment {
+public:
+    void add(unsigned kills) {
+        ++hosts_;
+        kills_ += kills;
+    }
+    void TearDown() override {
+        if (hosts_ > 0)
+            std::printf("guestd was killed %lu times, on %lu hosts\n", kills_, hosts_);
+        const char* wanted = std::getenv("GUESTD_PROPERTY_KILLS");
+        EXPECT_GE(kills_, wanted == nullptr ? 0 : std::strtoul(wanted, nullptr, 10))
+            << "kills that came to be";
+    }
+
+private:
+    unsigned long kills_ = 0;
+    unsigned long hosts_ = 0;
+};
+
+/// gtest owns it.
+KillTally* const tally = [] {
+    auto* made = new KillTally;
+    ::testing::AddGlobalTestEnvironment(made);
+    return made;
+}();
 
 Step random_step() {
     const auto kind = one_of({StepKind::shutdown, StepKind::save, StepKind::shutdown,
@@ -24,6 +54,10 @@ sim::Agent random_agent() {
 }
 
 }  // namespace
+
+void count_kills(Host& host) {
+    tally->add(host.driver().kills());
+}
 
 sim::UriModel random_uri(bool faulty_events) {
     sim::UriModel model;

@@ -39,6 +39,10 @@ inline void hold(Host& host, bool good, const std::string& what) {
     hold(host, good ? Complaint{} : Complaint{what});
 }
 
+/// To be called when a host's story is over: adds its kills of guestd to those of the process,
+/// whose sum is printed in the end. Environment GUESTD_PROPERTY_KILLS=N: fewer are a failure.
+void count_kills(Host& host);
+
 /// What happens to libvirt, and may be over by `until`.
 struct Weather {
     bool calm = true;       ///< libvirt answers all the time
