@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
 #include "store/rows.hpp"
 
 namespace guestd::store {
@@ -116,7 +118,7 @@ std::vector<Record> read_all(Statement statement, std::optional<Record> (*read)(
 
 constexpr std::string_view kResumeList =
     "SELECT uri, uuid, name, was_paused, transient, expect_restore, disk_identity, run, since,"
-    " last_error FROM resume ORDER BY id";
+    " last_error FROM resume ";
 constexpr std::string_view kRunColumns =
     "SELECT id, kind, trigger_word, state, boot_id, started, deadline, ended, started_wall, clean"
     " FROM run ";
@@ -155,18 +157,59 @@ void attempt(Part part) noexcept {
     }
 }
 
+/// Of the rows, and of what only their copy in the index has: a guest that never was is reported as
+/// gone, one that is missing stays down. Newer files, and older ones, may have no copy.
+std::vector<ResumeEntry> salvage_entries(Database& db) {
+    std::vector<ResumeEntry> entries;
+    std::vector<ResumeEntry> copies;
+    unsigned skipped = 0;
+    const std::string select{kResumeList};
+    attempt([&] {
+        read_into(entries, db.prepare(select + "NOT INDEXED ORDER BY id"), resume_row, skipped);
+    });
+    attempt([&] {
+        read_into(copies, db.prepare(select + "INDEXED BY resume_copy"), resume_row, skipped);
+    });
+    for (auto& copy : copies) {
+        const auto same = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
+            return entry.uri == copy.uri && entry.uuid == copy.uuid;
+        });
+        if (same == entries.end())
+            entries.push_back(std::move(copy));
+        else
+            same->transient = same->transient && copy.transient;  // such are only reported
+    }
+    return entries;
+}
+
+/// Newest first; as above.
+std::vector<RunRecord> salvage_runs(Database& db) {
+    std::vector<RunRecord> runs;
+    std::vector<RunRecord> copies;
+    unsigned skipped = 0;
+    const auto read = [&](std::vector<RunRecord>& into, std::string_view how) {
+        auto rows = db.prepare(std::string{kRunColumns}.append(how));
+        rows.bind(kKeptRuns);
+        read_into(into, std::move(rows), run_row, skipped);
+    };
+    attempt([&] { read(runs, "NOT INDEXED ORDER BY id DESC LIMIT ?"); });
+    attempt([&] { read(copies, "INDEXED BY run_copy LIMIT ?"); });
+    for (auto& copy : copies)
+        if (std::none_of(runs.begin(), runs.end(),
+                         [&](const auto& run) { return run.id == copy.id; }))
+            runs.push_back(std::move(copy));
+    std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
+    return runs;
+}
+
 }  // namespace
 
 Salvage salvage(Database& db) noexcept {
     Salvage found;
-    unsigned skipped = 0;
-    attempt([&] { read_into(found.entries, db.prepare(kResumeList), resume_row, skipped); });
-    attempt([&] {
-        auto runs = db.prepare(std::string{kRunColumns} + "ORDER BY id DESC LIMIT ?");
-        runs.bind(kKeptRuns);
-        read_into(found.runs, std::move(runs), run_row, skipped);
-    });
+    attempt([&] { found.entries = salvage_entries(db); });
+    attempt([&] { found.runs = salvage_runs(db); });
     attempt([&] { read_selections(db, found.runs); });
+    unsigned skipped = 0;
     for (const auto& run : found.runs)
         if (run.state == RunState::active)
             attempt([&] {
@@ -178,7 +221,7 @@ Salvage salvage(Database& db) noexcept {
 }
 
 std::vector<ResumeEntry> read_resume_list(Database& db, unsigned& skipped) {
-    return read_all(db.prepare(kResumeList), resume_row, skipped);
+    return read_all(db.prepare(std::string{kResumeList} + "ORDER BY id"), resume_row, skipped);
 }
 
 std::vector<RunRecord> read_runs(Database& db, std::int64_t limit, unsigned& skipped) {

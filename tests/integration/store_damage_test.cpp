@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Whatever the file is, guestd starts, says so, and loses nothing that could be read.
 #include <gmock/gmock.h>
-#include <sqlite3.h>
 
 #include <random>
 
@@ -41,14 +40,6 @@ void expect_works(const TempDir& dir, const Opened& opened, Answers& answers) {
     EXPECT_TRUE(stored.durable) << stored.message;
     const auto list = *(*History::open(dir.state()))->resume_list();
     EXPECT_EQ(list.back(), entry(999));
-}
-
-void run_sql(const fs::path& file, const std::string& sql) {
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(db);
-    sqlite3_close(db);
 }
 
 struct Damage {

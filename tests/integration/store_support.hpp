@@ -5,6 +5,7 @@
 /// records.
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <condition_variable>
 #include <cstdlib>
@@ -24,8 +25,8 @@ namespace fs = std::filesystem;
 
 class TempDir {
 public:
-    TempDir() {
-        std::string name = (fs::temp_directory_path() / "guestd-store-XXXXXX").string();
+    explicit TempDir(const fs::path& parent = fs::temp_directory_path()) {
+        std::string name = (parent / "guestd-store-XXXXXX").string();
         path_ = ::mkdtemp(name.data());
     }
     ~TempDir() {
@@ -114,6 +115,14 @@ inline std::string slurp(const fs::path& file) {
 
 inline void spit(const fs::path& file, const std::string& bytes) {
     std::ofstream{file, std::ios::binary | std::ios::trunc} << bytes;
+}
+
+inline void run_sql(const fs::path& file, const std::string& sql) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db);
+    sqlite3_close(db);
 }
 
 inline Uuid uuid(unsigned number) {
