@@ -8,6 +8,10 @@ nothing can be written, the guests are asked all the same, and libvirt itself re
 time it is said.
 """
 
+import contextlib
+import sqlite3
+import tempfile
+
 import outside
 from support import Fleet, expect
 
@@ -35,12 +39,26 @@ def flipped(data):
     return bytes(changed)
 
 
+def another_uuid(data):
+    """A bit of a UUID in the list: the row is well formed, and somebody else's."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with contextlib.closing(sqlite3.connect(file.name)) as db:
+            page, uuid = db.execute("SELECT rootpage, (SELECT uuid FROM resume LIMIT 1) "
+                                    "FROM sqlite_schema WHERE name = 'resume'").fetchone()
+    begin = (page - 1) * PAGE
+    at = data.index(uuid.encode(), begin, begin + PAGE)
+    return data[:at] + (b"1" if data[at:at + 1] != b"1" else b"3") + data[at + 1:]
+
+
 def newer(data):
     """Written by a guestd of next year (PRAGMA user_version, offset 60)."""
     return data[:60] + (99).to_bytes(4, "big") + data[64:]
 
 
 DAMAGE = {"cut short": (cut_short, "damaged"), "a flipped bit": (flipped, "damaged"),
+          "a flipped bit of a UUID": (another_uuid, "damaged"),
           "of a newer schema": (newer, "newer")}
 
 
