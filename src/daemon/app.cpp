@@ -191,6 +191,7 @@ int App::run() {
 void App::feed(const Event& event) {
     links_->heard(event);
     execute(machine_->step(event, now()));
+    facade_->heard(event);
     note_marks(event);
     after_step();
 }

@@ -6,6 +6,7 @@
 
 #include "core/order.hpp"
 #include "daemon/app.hpp"
+#include "systemd/bus_message.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -122,7 +123,18 @@ bus::Vitals BusFacade::vitals() const {
 }
 
 void BusFacade::add_warnings(bus::StatusView& view) const {
-    std::ranges::move(unmatched(app_.config(), app_.machine()), std::back_inserter(view.warnings));
+    if (!unmatched_)
+        unmatched_ = unmatched(app_.config(), app_.machine());
+    std::ranges::copy(*unmatched_, std::back_inserter(view.warnings));
+}
+
+/// Those that bring other guests, other metadata or another policy.
+void BusFacade::heard(const Event& event) {
+    if (std::holds_alternative<InventoryListed>(event) || std::holds_alternative<UriLost>(event) ||
+        std::holds_alternative<GuestChanged>(event) ||
+        std::holds_alternative<CallReturned>(event) ||
+        std::holds_alternative<PolicyReplaced>(event))
+        unmatched_.reset();
 }
 
 std::optional<bus::ProgressView> BusFacade::progress() const {
@@ -247,7 +259,7 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
                 ignored = app_.config().metadata_problems(facts);
             }
         if (!found)
-            return fail(ErrorCode::invalid, "there is no guest '" + guest + "'");
+            return fail(ErrorCode::invalid, "there is no guest " + bus::quoted(guest));
     }
     std::vector<bus::SettingView> views;
     for (auto& setting : settings)
@@ -262,7 +274,8 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
 Result<void> BusFacade::all_known(const std::vector<std::string>& globs) const {
     for (const auto& glob : globs)
         if (guests({glob}).empty())
-            return fail(ErrorCode::invalid, "there is no guest '" + glob + "'; nothing was done");
+            return fail(ErrorCode::invalid,
+                        "there is no guest " + bus::quoted(glob) + "; nothing was done");
     return {};
 }
 

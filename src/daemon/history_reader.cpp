@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ struct HistoryReader::Shared {
     Shared& operator=(const Shared&) = delete;
 
     void run();
+    void give(Answer answer);
     std::vector<Answer> take_answers();
 
     const std::string state_dir;
@@ -47,10 +49,15 @@ void HistoryReader::Shared::run() {
         auto answer =
             history ? question(history->get()) : question(tl::unexpected<Error>{history.error()});
         lock.lock();
-        answers.push_back(std::move(answer));
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(event_fd, &one, sizeof one);
+        give(std::move(answer));
     }
+}
+
+/// With the mutex held.
+void HistoryReader::Shared::give(Answer answer) {
+    answers.push_back(std::move(answer));
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(event_fd, &one, sizeof one);
 }
 
 std::vector<HistoryReader::Answer> HistoryReader::Shared::take_answers() {
@@ -87,8 +94,17 @@ HistoryReader::~HistoryReader() {
 }
 
 void HistoryReader::ask(Question question) {
-    if (!std::exchange(started_, true))
-        std::thread{[shared = shared_] { shared->run(); }}.detach();
+    if (!started_) {
+        try {
+            std::thread{[shared = shared_] { shared->run(); }}.detach();
+            started_ = true;
+        } catch (const std::system_error& error) {
+            // The host may have room for it with the next question.
+            const std::lock_guard lock{shared_->mutex};
+            return shared_->give(question(fail(
+                ErrorCode::unavailable, std::string{"no thread to read with: "} + error.what())));
+        }
+    }
     const std::lock_guard lock{shared_->mutex};
     shared_->questions.push_back(std::move(question));
     shared_->asked.notify_one();

@@ -3,8 +3,8 @@
 
 /// Reads the history for the bus without making the loop wait for a disk.
 ///
-/// One thread, made with the first question. It shares its state with the reader, so a disk that
-/// never answers holds the thread and nothing else.
+/// One thread, made with the first question that it can be made for. It shares its state with the
+/// reader, so a disk that never answers holds the thread and nothing else.
 
 #include <functional>
 #include <memory>
@@ -29,6 +29,8 @@ public:
     HistoryReader(const HistoryReader&) = delete;
     HistoryReader& operator=(const HistoryReader&) = delete;
 
+    /// Loop's thread. Where there can be no thread now, the question is asked here at once, with
+    /// the fault; its answer comes later all the same.
     void ask(Question question);
 
 private:

@@ -5,20 +5,35 @@
 
 namespace guestd::bus {
 
-OpenCalls::Ticket OpenCalls::admit(const std::string& sender) {
-    auto& open = (*counts_)[sender];
-    if (open >= kMostOpenCalls)
-        return nullptr;
+OpenCalls::Ticket OpenCalls::admit(const std::string& who, unsigned most) {
+    auto& open = (*counts_)[who];
+    if (open >= most)
+        throw Failure{SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls wait for an answer"};
     ++open;
-    return {static_cast<void*>(&open), [counts = counts_, sender](void*) {
-                if (--counts->at(sender) == 0)
-                    counts->erase(sender);
+    return {static_cast<void*>(&open), [counts = counts_, who](void*) {
+                if (--counts->at(who) == 0)
+                    counts->erase(who);
             }};
+}
+
+PendingCall::PendingCall(sd_bus_message* message, OpenCalls open)
+    : message_(sd_bus_message_ref(message)), open_(std::move(open)) {
+    const char* const sender = sd_bus_message_get_sender(message);
+    connection_ = open_.admit(sender == nullptr ? "" : sender, kMostOpenCalls);
 }
 
 PendingCall::~PendingCall() {
     if (!answered_)
         refuse(Failure{kErrorInternal, "guestd gave no answer"});
+}
+
+OpenCalls::Ticket PendingCall::count_as_unknown() {
+    return open_.admit("unknown", kMostUnknownCalls);
+}
+
+void PendingCall::count_for(std::uint32_t uid) {
+    user_ = open_.admit("user " + std::to_string(uid), kMostCallsOfUser);
+    users_ = open_.admit("users", kMostCallsOfUsers);
 }
 
 void PendingCall::answer(const std::function<void(sd_bus_message*)>& write) noexcept {

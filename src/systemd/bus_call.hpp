@@ -3,6 +3,11 @@
 
 /// A method call that waits for its answer. It is answered exactly once: whoever holds the last
 /// reference and has not answered answers with an internal error, so that no caller hangs.
+///
+/// Most calls are answered before the next one is read. Those that wait (for the disk, polkit or a
+/// person) are counted while they do, whether or not their caller is still there: a program that
+/// comes back under a new name of the bus is the same user. What one call holds is bounded by what
+/// bus_message.hpp reads.
 
 #include <functional>
 #include <map>
@@ -15,33 +20,44 @@
 
 namespace guestd::bus {
 
-/// Calls of one connection that wait for the disk, polkit or a person. Enough for a program that
-/// asks everything at once; the bus bounds the connections of a user.
+/// Calls of one connection, root's too. Enough for a program that asks everything at once.
 inline constexpr unsigned kMostOpenCalls = 32;
+/// Calls of one user but root, over all connections.
+inline constexpr unsigned kMostCallsOfUser = 32;
+/// Calls of all users but root: one who owns a range of user ids is as many users.
+inline constexpr unsigned kMostCallsOfUsers = 128;
+/// Calls whose user the bus has not told yet, which it does at once. Several programs that ask all
+/// they may; more than that is a flood, and is told to come again.
+inline constexpr unsigned kMostUnknownCalls = 256;
 
-/// Counts them.
+/// Counts them. Copies count together.
 class OpenCalls {
 public:
-    /// Held while a call is open. Null: `sender` has too many.
+    /// Held while a call is open.
     using Ticket = std::shared_ptr<void>;
-    Ticket admit(const std::string& sender);
+    /// Throws Failure when `who` has `most` already.
+    Ticket admit(const std::string& who, unsigned most);
 
 private:
     using Counts = std::map<std::string, unsigned>;
-    // Tickets may outlive us.
+    // Tickets outlive the copy that gave them.
     std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
 };
 
 class PendingCall {
 public:
-    /// `message` is the incoming call; keeps a reference to it.
-    explicit PendingCall(sd_bus_message* message, OpenCalls::Ticket ticket = nullptr)
-        : message_(sd_bus_message_ref(message)), ticket_(std::move(ticket)) {}
+    /// `message` is the incoming call; keeps a reference to it. Throws Failure when its connection
+    /// has too many open.
+    PendingCall(sd_bus_message* message, OpenCalls open);
     ~PendingCall();
     PendingCall(const PendingCall&) = delete;
     PendingCall& operator=(const PendingCall&) = delete;
 
     sd_bus_message* message() const { return message_.get(); }
+    /// Before it is known whose call it is. Throws Failure when there are too many.
+    OpenCalls::Ticket count_as_unknown();
+    /// From now on it is one of `uid`'s. Throws Failure when those are too many.
+    void count_for(std::uint32_t uid);
     /// `write(reply)` appends the results. A Failure in it becomes the answer.
     void answer(const std::function<void(sd_bus_message*)>& write) noexcept;
     void answer() noexcept {
@@ -51,7 +67,10 @@ public:
 
 private:
     Message message_;
-    OpenCalls::Ticket ticket_;
+    OpenCalls open_;
+    OpenCalls::Ticket connection_;
+    OpenCalls::Ticket user_;
+    OpenCalls::Ticket users_;
     bool answered_ = false;
 };
 using Call = std::shared_ptr<PendingCall>;

@@ -21,7 +21,7 @@ std::optional<T> take(Options& options, const std::string& key) {
         return std::nullopt;
     const T* const value = std::get_if<T>(&at->second);
     if (value == nullptr)
-        throw Failure{kErrorInvalid, "option '" + key + "' has the wrong type"};
+        throw Failure{kErrorInvalid, "option " + quoted(key) + " has the wrong type"};
     T taken = *value;
     options.erase(at);
     return taken;
@@ -29,20 +29,20 @@ std::optional<T> take(Options& options, const std::string& key) {
 
 void refuse_unknown(const Options& options) {
     if (!options.empty())
-        throw Failure{kErrorInvalid, "unknown option '" + options.begin()->first + "'"};
+        throw Failure{kErrorInvalid, "unknown option " + quoted(options.begin()->first)};
 }
 
 Trigger trigger_of(const std::string& text) {
     const auto trigger = parse_trigger(text);
     if (!trigger || *trigger == Trigger::host_boot)
-        throw Failure{kErrorInvalid, "'" + text + "' is no reason for a drain"};
+        throw Failure{kErrorInvalid, quoted(text) + " is no reason for a drain"};
     return *trigger;
 }
 
 Uuid uuid_of(const std::string& text) {
     const auto uuid = Uuid::parse(text);
     if (!uuid)
-        throw Failure{kErrorInvalid, "'" + text + "' is no UUID"};
+        throw Failure{kErrorInvalid, quoted(text) + " is no UUID"};
     return *uuid;
 }
 
@@ -81,16 +81,24 @@ void list_resume_list(Facade& facade, const Call& call) {
 
 void list_runs(Facade& facade, const Call& call) {
     const std::uint32_t limit = read_u32(call->message());
-    facade.runs(limit == 0 ? kMostRuns : std::min(limit, kMostRuns),
-                reply_to<std::vector<RunView>>(call));
+    when_counted(call, [&facade, call, limit] {
+        facade.runs(limit == 0 ? kMostRuns : std::min(limit, kMostRuns),
+                    reply_to<std::vector<RunView>>(call));
+    });
 }
 
 void run_guests(Facade& facade, const Call& call) {
-    facade.run_guests(read_u32(call->message()), reply_to<std::vector<RunGuestRecord>>(call));
+    const RunId run = read_u32(call->message());
+    when_counted(call, [&facade, call, run] {
+        facade.run_guests(run, reply_to<std::vector<RunGuestRecord>>(call));
+    });
 }
 
 void run_spans(Facade& facade, const Call& call) {
-    facade.run_spans(read_u32(call->message()), reply_to<std::vector<SpanRecord>>(call));
+    const RunId run = read_u32(call->message());
+    when_counted(call, [&facade, call, run] {
+        facade.run_spans(run, reply_to<std::vector<SpanRecord>>(call));
+    });
 }
 
 void explain(Facade& facade, const Call& call) {

@@ -29,6 +29,11 @@ const char* error_name(ErrorCode code) {
     return kErrorInternal;
 }
 
+/// A byte of UTF-8 that begins no character.
+bool is_continuation(char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80;
+}
+
 Option read_option(sd_bus_message* message, const std::string& key, char type) {
     switch (type) {
         case SD_BUS_TYPE_STRING:
@@ -46,7 +51,8 @@ Option read_option(sd_bus_message* message, const std::string& key, char type) {
             return flag != 0;
         }
         default:
-            throw Failure{kErrorInvalid, "option '" + key + "' has a type that no option has"};
+            throw Failure{kErrorInvalid,
+                          "option " + quoted(key) + " has a type that no option has"};
     }
 }
 
@@ -81,10 +87,23 @@ std::string wire_text(std::string_view text) {
     return clean;
 }
 
+std::string quoted(std::string_view text) {
+    constexpr std::size_t kMost = 64;
+    std::size_t end = std::min(text.size(), kMost);
+    while (end > 0 && end < text.size() && is_continuation(text[end]))
+        --end;
+    return "'" + std::string{text.substr(0, end)} + (end < text.size() ? "…'" : "'");
+}
+
 std::string read_string(sd_bus_message* message) {
     const char* text = nullptr;
     check(sd_bus_message_read_basic(message, 's', &text), "read a string");
-    return text == nullptr ? "" : text;
+    if (text == nullptr)
+        return "";
+    const std::size_t length = strnlen(text, kMostTextLength + 1);
+    if (length > kMostTextLength)
+        throw Failure{kErrorInvalid, "a text is longer than any name"};
+    return {text, length};
 }
 
 std::uint32_t read_u32(sd_bus_message* message) {
@@ -99,7 +118,7 @@ std::vector<std::string> read_strings(sd_bus_message* message) {
     const char* text = nullptr;
     std::size_t bytes = 0;
     while (check(sd_bus_message_read_basic(message, 's', &text), "read a string") > 0) {
-        bytes += std::max(std::strlen(text), kTextCost);
+        bytes += std::max(strnlen(text, kMostTextBytes + 1), kTextCost);
         if (bytes > kMostTextBytes)
             throw Failure{kErrorInvalid, "too many names at once"};
         texts.emplace_back(text);
@@ -112,6 +131,8 @@ Options read_options(sd_bus_message* message) {
     Options options;
     check(sd_bus_message_enter_container(message, 'a', "{sv}"), "read options");
     while (check(sd_bus_message_enter_container(message, 'e', "sv"), "read an option") > 0) {
+        if (options.size() == kMostOptions)
+            throw Failure{kErrorInvalid, "too many options"};
         const std::string key = read_string(message);
         const char* contents = nullptr;
         check(sd_bus_message_peek_type(message, nullptr, &contents), "read an option");
@@ -119,7 +140,7 @@ Options read_options(sd_bus_message* message) {
         // A contents longer than one character is a container, which no option is.
         const char type = contents[0] != '\0' && contents[1] == '\0' ? contents[0] : '\0';
         if (!options.emplace(key, read_option(message, key, type)).second)
-            throw Failure{kErrorInvalid, "option '" + key + "' is given twice"};
+            throw Failure{kErrorInvalid, "option " + quoted(key) + " is given twice"};
         check(sd_bus_message_exit_container(message), "read an option");
         check(sd_bus_message_exit_container(message), "read an option");
     }

@@ -55,6 +55,13 @@ int check(int result, const char* doing);
 /// otherwise make the bus daemon cut us off.
 std::string wire_text(std::string_view text);
 
+/// What the caller said, for an error message: in quotes, and only its beginning if it is long.
+std::string quoted(std::string_view text);
+
+/// Bytes of one text: as long as a path may be, so more than a name, URI or UUID needs. The bus
+/// lets a message have 128 MiB, and what waits for polkit is kept.
+inline constexpr std::size_t kMostTextLength = 4096;
+/// A Failure when it is longer.
 std::string read_string(sd_bus_message* message);
 std::uint32_t read_u32(sd_bus_message* message);
 /// Bytes that the texts of one array may have together; each counts at least kTextCost. More names
@@ -67,7 +74,9 @@ std::vector<std::string> read_strings(sd_bus_message* message);
 
 using Option = std::variant<std::string, std::uint64_t, bool>;
 using Options = std::map<std::string, Option>;
-/// An a{sv} with values of the types s, b, u, t; others are the caller's mistake.
+/// More than any method has, now or later.
+inline constexpr std::size_t kMostOptions = 32;
+/// An a{sv} with values of the types s, b, u, t; others, and too many, are the caller's mistake.
 Options read_options(sd_bus_message* message);
 
 void append(sd_bus_message* message, std::string_view text);

@@ -27,9 +27,10 @@ constexpr std::chrono::microseconds kPolkitTimeout = 12s;
 
 struct Question {
     Call call;
-    const char* action;
+    const char* action;  ///< null = anybody may
     std::function<void()> allowed;
     void (*judge)(Question& question, sd_bus_message* reply);
+    OpenCalls::Ticket unknown{};  ///< while it is not known who calls
 };
 
 int on_reply(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept {
@@ -125,19 +126,33 @@ void judge_user(Question& question, sd_bus_message* reply) {
     if (sd_bus_message_is_method_error(reply, nullptr) > 0 ||
         sd_bus_message_read_basic(reply, 'u', &uid) < 0)
         throw Failure{kErrorAccessDenied, "cannot find out who asks"};
+    question.unknown.reset();
     if (uid == 0 || uid == geteuid())
+        return question.allowed();
+    question.call->count_for(uid);
+    if (question.action == nullptr)
         question.allowed();
     else
         ask_polkit(question);
 }
 
-}  // namespace
-
-void if_may_command(const Call& call, const char* action, std::function<void()> allowed) {
+void ask_who(const Call& call, const char* action, std::function<void()> allowed) {
+    auto unknown = call->count_as_unknown();
     const Message message = new_call(call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                      "org.freedesktop.DBus", "GetConnectionUnixUser");
     append(message.get(), sender_of(call));
-    ask(message.get(), {call, action, std::move(allowed), judge_user}, kWhoTimeout);
+    ask(message.get(), {call, action, std::move(allowed), judge_user, std::move(unknown)},
+        kWhoTimeout);
+}
+
+}  // namespace
+
+void when_counted(const Call& call, std::function<void()> then) {
+    ask_who(call, nullptr, std::move(then));
+}
+
+void if_may_command(const Call& call, const char* action, std::function<void()> allowed) {
+    ask_who(call, action, std::move(allowed));
 }
 
 }  // namespace guestd::bus

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/// Who may command guestd.
+/// Who calls, and who may command guestd.
 ///
 /// root, and the user that guestd runs as, always: also while polkit is not there, as it may not be
 /// when a host goes down. Everybody else is judged by polkit, for one action per kind of command
@@ -23,9 +23,13 @@ inline constexpr const char* kChangeResumeList = "org.guestd1.change-resume-list
 inline constexpr const char* kReload = "org.guestd1.reload";
 }  // namespace actions
 
+/// Goes on with `then` for anybody, once the call is counted as one of its user's: for calls that
+/// wait for something. Later, on the same thread; refuses the call when there are too many.
+void when_counted(const Call& call, std::function<void()> then);
+
 /// Goes on with `allowed` when whoever sent the call may do `action`, refuses the call if not;
-/// later, on the same thread. `action` must be a literal. What was true when the call came may not
-/// be any more: `allowed` looks anew.
+/// later, on the same thread. `action` must be a literal. Counts the call as `when_counted` does.
+/// What was true when the call came may not be any more: `allowed` looks anew.
 void if_may_command(const Call& call, const char* action, std::function<void()> allowed);
 
 }  // namespace guestd::bus

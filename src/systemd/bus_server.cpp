@@ -22,6 +22,9 @@ constexpr int kPriority = SD_EVENT_PRIORITY_NORMAL + 10;
 /// Numbers of RequestName's answer, from the D-Bus specification.
 constexpr std::uint32_t kPrimaryOwner = 1;
 constexpr std::uint32_t kAlreadyOwner = 4;
+/// Bytes of an object's path: a guest's has its URI in it. sd-bus looks for an object at every "/"
+/// of a path, from its begin each time: the 64 KiB that it allows hold the loop for long.
+constexpr std::size_t kMostPathLength = 4096;
 
 const char* word_of(const Notice& notice) {
     switch (notice.kind) {
@@ -87,6 +90,8 @@ void Server::open() {
           "connect to the bus");
     bus_.reset(bus);
     sd_bus_slot* slot = nullptr;
+    check(sd_bus_add_filter(bus, &slot, on_any, nullptr), "look at messages");
+    any_.reset(slot);
     check(sd_bus_add_object_vtable(bus, &slot, kPath, kManager, kManagerVtable, &manager_),
           "offer the interface");
     object_.reset(slot);
@@ -106,6 +111,7 @@ void Server::disconnect() noexcept {
     owner_ = named_ = false;
     if (bus_)
         sd_bus_detach_event(bus_.get());
+    any_.reset();
     object_.reset();
     objects_.withdraw();
     name_.reset();
@@ -121,6 +127,15 @@ void Server::retry_later() noexcept {
         return;  // no memory for a timer: the bus stays away, guestd goes on
     sd_event_source_set_description(source, "bus reconnect");
     retry_.reset(source);
+}
+
+/// Before sd-bus looks for the object. 0 = go on.
+int Server::on_any(sd_bus_message* message, void*, sd_bus_error* error) noexcept {
+    const char* const path = sd_bus_message_get_path(message);
+    if (path == nullptr || strnlen(path, kMostPathLength + 1) <= kMostPathLength)
+        return 0;
+    return sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
+                            "there is no object of such a name");
 }
 
 int Server::on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept {

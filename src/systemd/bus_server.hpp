@@ -64,6 +64,7 @@ private:
     template <class Write>
     void signal(const char* member, Write&& write) noexcept;
 
+    static int on_any(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
     static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
     static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
@@ -82,7 +83,7 @@ private:
     /// here.
     bool named_ = false;
     std::string said_;  ///< last remark, so that it is not repeated with every attempt
-    Vitals vitals_;  ///< as last told
+    Vitals vitals_;     ///< as last told
     Manager manager_;
     Objects objects_;
     Pace progress_;
@@ -90,6 +91,7 @@ private:
     Source retry_;
     // Slots go before the connection that they belong to.
     Connection bus_;
+    Slot any_;
     Slot object_;
     Slot name_;
     Slot gone_;

@@ -13,12 +13,7 @@ template <void (*Method)(Facade&, const Call&)>
 int method(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept {
     try {
         auto& manager = *static_cast<Manager*>(userdata);
-        const char* const sender = sd_bus_message_get_sender(message);
-        auto ticket = manager.open_calls.admit(sender == nullptr ? "" : sender);
-        if (!ticket)
-            return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-                                    "too many calls of this program wait for an answer");
-        const auto call = std::make_shared<PendingCall>(message, std::move(ticket));
+        const auto call = std::make_shared<PendingCall>(message, manager.open_calls);
         try {
             Method(manager.facade, call);
         } catch (const Failure& failure) {
@@ -27,6 +22,8 @@ int method(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcep
             call->refuse(Failure{kErrorInternal, exception.what()});
         }
         return 1;
+    } catch (const Failure& failure) {
+        return sd_bus_error_set(error, failure.name(), failure.what());
     } catch (...) {
         return -ENOMEM;
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Arguments of D-Bus methods, by whoever is on the bus. Two ends of one socket: a caller made of
 // the fuzzer's bytes, and the daemon's bus code with a facade that agrees to everything. Each call
-// gets exactly one answer; commands go through the same question "who asks?" as on a real bus.
+// gets exactly one answer; commands go through the same questions as on a real bus: who asks, and
+// what polkit says to that.
 #include <fuzzer/FuzzedDataProvider.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,19 @@ using namespace guestd;
 using fuzz::require;
 
 namespace {
+
+/// Of this input: who calls, and what polkit says to that.
+struct Host {
+    std::uint32_t uid = 0;
+    enum class Polkit { yes, no, challenge, absent, nonsense } polkit = Polkit::yes;
+    bool polkit_asked = false;
+};
+Host host;
+
+void require_allowed() {
+    require(host.uid == 0 || (host.polkit_asked && host.polkit == Host::Polkit::yes),
+            "nobody commands but root and whom polkit allows it");
+}
 
 class AgreeableFacade : public bus::Facade {
 public:
@@ -41,32 +55,72 @@ public:
                                                   std::optional<Trigger>) const override {
         return std::vector<bus::SettingView>{{.key = guest, .value = guest, .origin = guest}};
     }
-    Result<RunId> boot(const bus::BootRequest&) override { return RunId{7}; }
+    Result<RunId> boot(const bus::BootRequest&) override {
+        require_allowed();
+        return RunId{7};
+    }
     Result<RunId> drain(const bus::DrainRequest& request) override {
+        require_allowed();
         require(!request.deadline || *request.deadline > Duration::zero(), "a deadline to come");
         require(request.trigger != Trigger::host_boot, "a reason for a drain");
         return RunId{8};
     }
-    Result<bool> cancel(RunId run) override { return run != 0; }
-    Result<bool> remember(const std::string&, const Uuid&) override { return true; }
-    Result<bool> forget(const std::string&, const Uuid&) override { return true; }
-    Result<void> reload() override { return {}; }
+    Result<bool> cancel(RunId run) override {
+        require_allowed();
+        return run != 0;
+    }
+    Result<bool> remember(const std::string& uri, const Uuid&) override {
+        require_allowed();
+        require(uri.size() <= bus::kMostTextLength, "a bounded text");
+        return true;
+    }
+    Result<bool> forget(const std::string& uri, const Uuid& uuid) override {
+        return remember(uri, uuid);
+    }
+    Result<void> reload() override {
+        require_allowed();
+        return {};
+    }
 };
 
 using Connection = std::unique_ptr<sd_bus, bus::Unref<sd_bus_close_unref>>;
 
-/// "Who asks?" is answered by the bus, of which there is none: root.
-int say_root(sd_bus_message* message, void*, sd_bus_error*) noexcept {
-    if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus", "GetConnectionUnixUser") <=
-        0)
+/// To what the daemon asks the bus and polkit, of which there are none here.
+void reply_to(sd_bus_message* message, const std::function<void(sd_bus_message*)>& write) {
+    sd_bus_message* made = nullptr;
+    require(sd_bus_message_new_method_return(message, &made) >= 0, "a reply");
+    const bus::Message reply{made};
+    write(made);
+    require(sd_bus_send(nullptr, made, nullptr) >= 0, "the harness answers");
+}
+
+void reply_as_polkit(sd_bus_message* message) {
+    host.polkit_asked = true;
+    require(host.uid != 0, "root is not judged");
+    if (host.polkit == Host::Polkit::absent) {
+        const sd_bus_error error =
+            SD_BUS_ERROR_MAKE_CONST(SD_BUS_ERROR_SERVICE_UNKNOWN, "nobody is there");
+        require(sd_bus_reply_method_error(message, &error) >= 0, "the harness answers");
+        return;
+    }
+    reply_to(message, [](sd_bus_message* into) {
+        if (host.polkit == Host::Polkit::nonsense)
+            return bus::append(into, std::uint32_t{1});
+        const bus::Container verdict{into, 'r', "bba{ss}"};
+        bus::append(into, host.polkit == Host::Polkit::yes);
+        bus::append(into, host.polkit == Host::Polkit::challenge);
+        const bus::Container details{into, 'a', "{ss}"};
+    });
+}
+
+int answer_daemon(sd_bus_message* message, void*, sd_bus_error*) noexcept {
+    if (sd_bus_message_is_method_call(message, "org.freedesktop.DBus", "GetConnectionUnixUser") > 0)
+        reply_to(message, [](sd_bus_message* into) { bus::append(into, host.uid); });
+    else if (sd_bus_message_is_method_call(message, "org.freedesktop.PolicyKit1.Authority",
+                                           "CheckAuthorization") > 0)
+        reply_as_polkit(message);
+    else
         return 0;
-    sd_bus_message* reply = nullptr;
-    const std::uint32_t root = 0;
-    require(sd_bus_message_new_method_return(message, &reply) >= 0 &&
-                sd_bus_message_append_basic(reply, 'u', &root) >= 0 &&
-                sd_bus_send(nullptr, reply, nullptr) >= 0,
-            "the harness answers");
-    sd_bus_message_unref(reply);
     return 1;
 }
 
@@ -98,17 +152,34 @@ struct Ends {
         client = connection_on(pair[1], false);
         require(sd_bus_add_object_vtable(server.get(), nullptr, bus::kPath, bus::kManager,
                                          bus::kManagerVtable, &manager) >= 0 &&
-                    sd_bus_add_filter(client.get(), nullptr, say_root, nullptr) >= 0 &&
+                    sd_bus_add_filter(client.get(), nullptr, answer_daemon, nullptr) >= 0 &&
                     sd_bus_start(server.get()) >= 0 && sd_bus_start(client.get()) >= 0,
                 "both ends are up");
         objects.offer(server.get());
     }
 };
 
+/// Mostly short; sometimes as long as any limit, for which the input need not be as long.
+std::string text_of(FuzzedDataProvider& from, std::size_t most) {
+    std::string text = from.ConsumeRandomLengthString(most);
+    if (!text.empty() && from.ConsumeProbability<float>() < 0.05F) {
+        const std::string once = text;
+        const auto times = from.ConsumeIntegralInRange<std::size_t>(1, 2000);
+        for (std::size_t number = 1; number < times; ++number)
+            text += once;
+    }
+    return text;
+}
+
+int count_of(FuzzedDataProvider& from) {
+    return from.ConsumeProbability<float>() < 0.95F ? from.ConsumeIntegralInRange(0, 5)
+                                                    : from.ConsumeIntegralInRange(0, 5000);
+}
+
 /// One value of a random type, not always one that options have.
 void append_value(sd_bus_message* into, FuzzedDataProvider& from) {
     const char type = from.PickValueInArray({'s', 'b', 'u', 't', 'i', 'd', 'o', 'a'});
-    const std::string text = from.ConsumeRandomLengthString(40);
+    const std::string text = text_of(from, 40);
     const char contents[] = {type, type == 'a' ? 's' : '\0', '\0'};
     const std::uint64_t number = from.ConsumeIntegral<std::uint64_t>();
     const int flag = static_cast<int>(number & 1);
@@ -132,8 +203,8 @@ void append_value(sd_bus_message* into, FuzzedDataProvider& from) {
 void append_options(sd_bus_message* into, FuzzedDataProvider& from) {
     if (sd_bus_message_open_container(into, 'a', "{sv}") < 0)
         return;
-    for (auto left = from.ConsumeIntegralInRange(0, 5); left > 0; --left) {
-        const std::string any = from.ConsumeRandomLengthString(20);
+    for (auto left = count_of(from); left > 0; --left) {
+        const std::string any = text_of(from, 20);
         const char* const key =
             from.PickValueInArray({"trigger", "deadline_usec", "skip", "", any.c_str()});
         if (sd_bus_message_open_container(into, 'e', "sv") < 0)
@@ -149,8 +220,8 @@ void append_options(sd_bus_message* into, FuzzedDataProvider& from) {
 void append_strings(sd_bus_message* into, FuzzedDataProvider& from) {
     if (sd_bus_message_open_container(into, 'a', "s") < 0)
         return;
-    for (auto left = from.ConsumeIntegralInRange(0, 5); left > 0; --left)
-        sd_bus_message_append_basic(into, 's', from.ConsumeRandomLengthString(40).c_str());
+    for (auto left = count_of(from); left > 0; --left)
+        sd_bus_message_append_basic(into, 's', text_of(from, 40).c_str());
     sd_bus_message_close_container(into);
 }
 
@@ -164,7 +235,9 @@ void append_body(sd_bus_message* into, std::string_view signature, FuzzedDataPro
         sd_bus_message_append_basic(into, 'u', &number);
     if (signature == "ss") {
         for (int i = 0; i < 2; ++i)
-            sd_bus_message_append_basic(into, 's', from.ConsumeRandomLengthString(60).c_str());
+            sd_bus_message_append_basic(into, 's',
+                                        from.ConsumeBool() ? "00000000-0000-0000-0000-000000000001"
+                                                           : text_of(from, 60).c_str());
     }
 }
 
@@ -175,8 +248,8 @@ struct Method {
 constexpr Method kMethods[] = {{"Status", ""},         {"ListGuests", "as"}, {"ListUris", ""},
                                {"ListResumeList", ""}, {"ListRuns", "u"},    {"RunGuests", "u"},
                                {"RunSpans", "u"},      {"Explain", "ss"},    {"Boot", "asa{sv}"},
-                               {"Drain", "asa{sv}"},   {"Cancel", "u"},      {"Forget", "ss"},
-                               {"Reload", ""}};
+                               {"Drain", "asa{sv}"},   {"Cancel", "u"},      {"Remember", "ss"},
+                               {"Forget", "ss"},       {"Reload", ""}};
 
 bus::Message call_of(sd_bus* client, FuzzedDataProvider& from) {
     sd_bus_message* made = nullptr;
@@ -218,12 +291,18 @@ void drive(sd_bus* bus) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static Ends ends;
     FuzzedDataProvider from{data, size};
+    using Polkit = Host::Polkit;
+    host = {from.ConsumeBool() ? 0U : 65534U,
+            from.PickValueInArray(
+                {Polkit::yes, Polkit::no, Polkit::challenge, Polkit::absent, Polkit::nonsense})};
+    const bool interactive = from.ConsumeBool();
     const bus::Message call = call_of(ends.client.get(), from);
     int answers = 0;
     sd_bus_slot* slot = nullptr;
     // Half-written text is refused by sd-bus itself.
-    if (!call || sd_bus_call_async(ends.client.get(), &slot, call.get(), count_answer, &answers,
-                                   UINT64_MAX) < 0)
+    if (!call || sd_bus_message_set_allow_interactive_authorization(call.get(), interactive) < 0 ||
+        sd_bus_call_async(ends.client.get(), &slot, call.get(), count_answer, &answers,
+                          UINT64_MAX) < 0)
         return 0;
     // The socket is in memory: a turn of each end is at once, and nothing needs more than four.
     for (int turn = 0; turn < 16 && answers == 0; ++turn) {

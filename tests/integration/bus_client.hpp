@@ -60,6 +60,13 @@ inline Answer call(sd_bus* bus, const char* member,
     return answer;
 }
 
+/// The string that comes next, however long: an introspection is longer than what guestd reads.
+inline std::string long_text(sd_bus_message* message) {
+    const char* text = nullptr;
+    EXPECT_GT(sd_bus_message_read_basic(message, 's', &text), 0);
+    return text == nullptr ? "" : text;
+}
+
 /// Hands out what arrives until `done`.
 inline void process_until(sd_bus* bus, const std::function<bool()>& done) {
     constexpr std::uint64_t kLongestUsec = 60'000'000;

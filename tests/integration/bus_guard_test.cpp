@@ -65,7 +65,7 @@ protected:
         const Answer answer = call(
             connection, "Introspect", [](sd_bus_message*) {}, kIntrospectable, path.c_str());
         pugi::xml_document document;
-        EXPECT_TRUE(document.load_string(read_string(answer.message.get()).c_str())) << path;
+        EXPECT_TRUE(document.load_string(long_text(answer.message.get()).c_str())) << path;
         std::vector<Method> found;
         for (const auto& interface : document.child("node").children("interface")) {
             const std::string name = interface.attribute("name").value();

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/// What callers may make guestd hold: how many calls that wait, of whom, and how much in each.
+
+#include "bus_client.hpp"
+#include "bus_fake_polkit.hpp"
+#include "bus_fixture.hpp"
+
+namespace guestd::bus::test {
+namespace {
+
+using testing::HasSubstr;
+using Verdict = FakePolkit::Verdict;
+
+constexpr uid_t kNobody = 65534;
+const auto kNothing = [](sd_bus_message*) {};
+
+class BusLimits : public BusTest {
+protected:
+    void SetUp() override {
+        if (geteuid() != 0)
+            GTEST_SKIP() << "must be root to become somebody else";
+    }
+    static int on_reply(sd_bus_message* reply, void* userdata, sd_bus_error*) {
+        const auto* error = sd_bus_message_get_error(reply);
+        if (error != nullptr && std::string_view{error->name} == SD_BUS_ERROR_LIMITS_EXCEEDED)
+            ++*static_cast<unsigned*>(userdata);
+        return 0;
+    }
+    /// Asks for the history and does not wait.
+    void ask(sd_bus* bus, unsigned times) {
+        for (unsigned number = 0; number < times; ++number)
+            ASSERT_GE(sd_bus_call_method_async(bus, nullptr, kService, kPath, kManager, "ListRuns",
+                                               on_reply, &refused, "u", 0),
+                      0);
+    }
+    /// All that was asked on this connection has been judged: what the bus has told guestd of its
+    /// callers comes before the second question.
+    static void wait_until_judged(sd_bus* bus) {
+        for (int turn = 0; turn < 2; ++turn)
+            EXPECT_EQ(call(bus, "ListUris", kNothing).error, "");
+    }
+    std::size_t waiting() {
+        std::size_t count = 0;
+        guestd->on_loop([&](Server&) { count = facade.kept_replies.size(); });
+        return count;
+    }
+    void keep(bool replies) {
+        guestd->on_loop([&](Server&) { facade.keep_replies = replies; });
+    }
+    static std::string history_as(uid_t uid) {
+        const Connection somebody = connect_as(uid);
+        return call(somebody.get(), "ListRuns",
+                    [](sd_bus_message* into) { append(into, std::uint32_t{0}); })
+            .error;
+    }
+
+    unsigned refused = 0;
+};
+
+TEST_F(BusLimits, WhoComesBackUnderAnotherNameIsTheSameUser) {
+    keep(true);
+    for (int times = 0; times < 20; ++times) {
+        const Connection program = connect_as(kNobody);
+        ask(program.get(), kMostOpenCalls);
+        wait_until_judged(program.get());
+    }
+    EXPECT_EQ(waiting(), kMostCallsOfUser);
+    EXPECT_EQ(refused, 0U) << "nobody was there to be told";
+    keep(false);
+    EXPECT_EQ(history_as(kNobody), SD_BUS_ERROR_LIMITS_EXCEEDED);
+    EXPECT_EQ(history_as(kNobody - 1), "");
+    EXPECT_EQ(history_as(0), "");
+    guestd->on_loop([&](Server&) { facade.kept_replies.clear(); });
+    EXPECT_EQ(history_as(kNobody), "") << "what was answered is not counted any more";
+}
+
+TEST_F(BusLimits, ManyUsersAreNotManyTimesAsMuch) {
+    keep(true);
+    constexpr uid_t kFirst = 100'000;
+    constexpr unsigned kUsers = kMostCallsOfUsers / kMostCallsOfUser + 2;
+    std::vector<Connection> programs;
+    for (uid_t user = kFirst; user < kFirst + kUsers; ++user) {
+        programs.push_back(connect_as(user));
+        ask(programs.back().get(), kMostCallsOfUser);
+        wait_until_judged(programs.back().get());
+    }
+    EXPECT_EQ(waiting(), kMostCallsOfUsers);
+    keep(false);
+    EXPECT_EQ(history_as(kNobody), SD_BUS_ERROR_LIMITS_EXCEEDED);
+    EXPECT_EQ(history_as(0), "");
+}
+
+TEST_F(BusLimits, CommandsThatWaitForPolkitAreCountedToo) {
+    const FakePolkit polkit{[](const auto&) { return Verdict::silence; }};
+    for (int times = 0; times < 4; ++times) {
+        const Connection program = connect_as(kNobody);
+        for (unsigned number = 0; number < kMostOpenCalls; ++number)
+            ASSERT_GE(sd_bus_call_method_async(program.get(), nullptr, kService, kPath, kManager,
+                                               "Cancel", on_reply, &refused, "u", 0),
+                      0);
+        wait_until_judged(program.get());
+    }
+    polkit.wait_until_asked(kMostCallsOfUser);
+    EXPECT_EQ(history_as(kNobody), SD_BUS_ERROR_LIMITS_EXCEEDED);
+    EXPECT_EQ(call(connect().get(), "Reload", kNothing).error, "");
+    EXPECT_EQ(polkit.asked().size(), kMostCallsOfUser);
+}
+
+TEST_F(BusLimits, AFloodBeforeItsUsersAreKnownIsRefused) {
+    constexpr unsigned kPrograms = kMostUnknownCalls / kMostOpenCalls + 2;
+    std::vector<Connection> programs;
+    guestd->on_loop([&](Server&) {
+        for (unsigned number = 0; number < kPrograms; ++number) {
+            programs.push_back(connect());
+            ask(programs.back().get(), kMostOpenCalls);
+            // The bus has all of it when it has answered: guestd reads it before any answer.
+            EXPECT_GE(sd_bus_call_method(programs.back().get(), "org.freedesktop.DBus",
+                                         "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer",
+                                         "Ping", nullptr, nullptr, nullptr),
+                      0);
+        }
+    });
+    for (const auto& program : programs)
+        wait_until_judged(program.get());
+    for (const auto& program : programs)
+        while (sd_bus_process(program.get(), nullptr) > 0) {
+        }
+    EXPECT_EQ(refused, (kPrograms * kMostOpenCalls) - kMostUnknownCalls);
+    EXPECT_EQ(history_as(kNobody), "");
+}
+
+TEST_F(BusLimits, NothingLargeIsKeptOrToldToPolkit) {
+    const FakePolkit polkit{[](const auto&) { return Verdict::no; }};
+    const Connection nobody = connect_as(kNobody);
+    const auto remember = [&](const char* member, std::size_t length) {
+        return call(nobody.get(), member,
+                    [&](sd_bus_message* into) {
+                        append(into, std::string_view{std::string(length, 'x')});
+                        append(into, std::string_view{uuid_number(1).str()});
+                    })
+            .error;
+    };
+    for (const char* member : {"Remember", "Forget"}) {
+        EXPECT_EQ(remember(member, kMostTextLength), kErrorAccessDenied);
+        EXPECT_EQ(remember(member, kMostTextLength + 1), kErrorInvalid);
+        EXPECT_EQ(remember(member, 8 << 20), kErrorInvalid);
+    }
+    EXPECT_EQ(polkit.asked().size(), 2U);
+}
+
+TEST_F(BusLimits, OptionsWithoutEndAreNotRead) {
+    const Connection nobody = connect_as(kNobody);
+    const auto drain = [&](std::size_t options, std::size_t length) {
+        return call(nobody.get(), "Drain", [&](sd_bus_message* into) {
+            { const Container none{into, 'a', "s"}; }
+            Dict dict{into};
+            for (std::size_t number = 0; number < options; ++number) {
+                const std::string key = std::to_string(number) + std::string(length, 'x');
+                dict.flag(key.c_str(), true);
+            }
+        });
+    };
+    EXPECT_THAT(drain(kMostOptions, 1).text, HasSubstr("unknown option '0x'"));
+    EXPECT_EQ(drain(kMostOptions + 1, 1).text, "too many options");
+    EXPECT_EQ(drain(20'000, 1).text, "too many options");
+    EXPECT_EQ(drain(1, 1 << 20).error, kErrorInvalid);
+    EXPECT_LT(drain(1, kMostTextLength - 1).text.size(), 120U) << "not all of it comes back";
+}
+
+TEST_F(BusLimits, PathsAreNotTakenApartWithoutEnd) {
+    const Connection nobody = connect_as(kNobody);
+    const auto ping = [&](std::size_t length) {
+        std::string path;
+        while (path.size() < length)
+            path += "/a";
+        return call(nobody.get(), "Introspect", kNothing, "org.freedesktop.DBus.Introspectable",
+                    path.c_str());
+    };
+    for (const std::size_t length : {100U, 8'000U, 60'000U}) {
+        const Answer answer = ping(length);
+        EXPECT_EQ(answer.error, SD_BUS_ERROR_UNKNOWN_OBJECT);
+        EXPECT_LT(answer.text.size(), 200U) << length;
+    }
+}
+
+TEST(BusQuoted, CutsBetweenCharacters) {
+    EXPECT_EQ(quoted("vm"), "'vm'");
+    EXPECT_EQ(quoted(std::string(64, 'x')), "'" + std::string(64, 'x') + "'");
+    EXPECT_EQ(quoted(std::string(65, 'x')), "'" + std::string(64, 'x') + "…'");
+    EXPECT_EQ(quoted(std::string(63, 'x') + "é" + "y"), "'" + std::string(63, 'x') + "…'");
+    EXPECT_EQ(quoted(std::string(90, '\x80')), "'…'") << "no text, and no harm";
+}
+
+}  // namespace
+}  // namespace guestd::bus::test
