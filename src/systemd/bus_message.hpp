@@ -56,7 +56,7 @@ int check(int result, const char* doing);
 std::string wire_text(std::string_view text);
 
 /// What the caller said, for an error message: in quotes, and only its beginning if it is long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// Bytes of one text: as long as a path may be, so more than a name, URI or UUID needs. The bus
 /// lets a message have 128 MiB, and what waits for polkit is kept.

@@ -184,12 +184,12 @@ TEST_F(BusLimits, PathsAreNotTakenApartWithoutEnd) {
     }
 }
 
-TEST(BusQuoted, CutsBetweenCharacters) {
-    EXPECT_EQ(quoted("vm"), "'vm'");
-    EXPECT_EQ(quoted(std::string(64, 'x')), "'" + std::string(64, 'x') + "'");
-    EXPECT_EQ(quoted(std::string(65, 'x')), "'" + std::string(64, 'x') + "…'");
-    EXPECT_EQ(quoted(std::string(63, 'x') + "é" + "y"), "'" + std::string(63, 'x') + "…'");
-    EXPECT_EQ(quoted(std::string(90, '\x80')), "'…'") << "no text, and no harm";
+TEST(BusQuotes, CutsBetweenCharacters) {
+    EXPECT_EQ(in_quotes("vm"), "'vm'");
+    EXPECT_EQ(in_quotes(std::string(64, 'x')), "'" + std::string(64, 'x') + "'");
+    EXPECT_EQ(in_quotes(std::string(65, 'x')), "'" + std::string(64, 'x') + "…'");
+    EXPECT_EQ(in_quotes(std::string(63, 'x') + "é" + "y"), "'" + std::string(63, 'x') + "…'");
+    EXPECT_EQ(in_quotes(std::string(90, '\x80')), "'…'") << "no text, and no harm";
 }
 
 }  // namespace
