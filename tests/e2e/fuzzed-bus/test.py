@@ -43,9 +43,12 @@ def value(signature):
         return Array([text() for _ in range(random.choice([0, 1, 3, 2000]))], signature="s")
     if signature == "a{sv}":
         keys = ["trigger", "deadline_usec", "skip", text()]
+        if random.random() < .03:
+            keys = [str(number) for number in range(20000)]
+            return Dictionary({key: Boolean(1) for key in keys}, signature="sv")
         return Dictionary({random.choice(keys): variant() for _ in range(random.randrange(4))},
                           signature="sv")
-    return {"s": lambda: String(text()), "u": lambda: UInt32(random.choice(NUMBERS)),
+    return {"s": lambda: String("x" * 3000000 if random.random() < .03 else text()), "u": lambda: UInt32(random.choice(NUMBERS)),
             "o": lambda: ObjectPath("/x")}.get(signature, variant)()
 import xml.etree.ElementTree as tree
 def methods(path):
@@ -65,7 +68,8 @@ for number in range(ROUNDS):
     right = random.random() < .7 and not (ROOT and name in COMMANDS)
     args = [value(t) for t in types] if right else [variant() for _ in range(random.randrange(1, 5))]
     if random.random() < .05:
-        path = random.choice(["/", "/org/guestd1/guest/none/0", "/org/guestd1/run/4294967295"])
+        path = random.choice(["/", "/org/guestd1/guest/none/0", "/org/guestd1/run/4294967295",
+                              "/org/guestd1/guest" + "/a" * 30000])
     message = dbus.lowlevel.MethodCallMessage("org.guestd1", path, interface, name)
     try:
         message.append(*args)
