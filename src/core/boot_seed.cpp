@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/boot_run.hpp"
+#include "core/local_uri.hpp"
 
 namespace guestd::core {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 /// Recorded with an outcome and no end: it had come up, and was not known to be ready.
 bool was_up(const RunGuestRecord& row) {
     return row.outcome != Outcome::pending && !row.ended;
-}
-/// "qemu:///system", and not "qemu+ssh://host/system".
-bool is_local(const std::string& uri) {
-    return uri.find(":///") != std::string::npos;
 }
 bool is_open(const RunGuestRecord& row) {
     return row.outcome == Outcome::pending || was_up(row);

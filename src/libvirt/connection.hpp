@@ -5,16 +5,12 @@
 
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 #include "guestd/error.hpp"
 #include "libvirt/handles.hpp"
 
 namespace guestd::libvirt {
-
-/// Whether libvirt runs on this host: no host in the URI, and none behind its transport.
-bool is_local(std::string_view uri);
 
 /// Blocks, and for minutes while libvirtd autostarts guests: it takes clients only afterwards.
 Result<ConnectPtr> connect(const std::string& uri);

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/local_uri.hpp"
 #include "libvirt/agent_bounds.hpp"
 #include "libvirt/connection.hpp"
 #include "libvirt/outlet.hpp"
@@ -38,7 +39,7 @@ struct UriContext {
     UriContext(UriId number, std::string text, EventSink sink)
         : id(number),
           uri(std::move(text)),
-          is_local(libvirt::is_local(uri)),
+          is_local(core::is_local(uri)),
           outlet(number, std::move(sink)) {}
 
     const UriId id;

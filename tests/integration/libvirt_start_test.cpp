@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <libvirt/virterror.h>
 
-#include "libvirt/connection.hpp"
 #include "libvirt/errors.hpp"
 #include "libvirt/starting.hpp"
 #include "libvirt_qemu_fixture.hpp"
@@ -78,16 +77,6 @@ TEST(LibvirtStartError, ADiskThatIsInUseIsBusyWhoeverNoticesIt) {
     for (const char* other : {"Failed to get \"write\" permission", "Failed to get bootmem",
                               "cannot acquire \"write\" lock"})
         EXPECT_EQ(status(VIR_ERR_INTERNAL_ERROR, other), CallStatus::refused) << other;
-}
-
-TEST(LibvirtUri, OnlyOneWithoutAHostIsHere) {
-    for (const char* uri : {"qemu:///system", "test+unix:///default?socket=/x", "lxc:///system"}) {
-        EXPECT_TRUE(libvirt::is_local(uri)) << uri;
-    }
-    for (const char* uri : {"qemu+ssh://host/system", "qemu://host/system", "qemu+ssh:///system",
-                            "qemu+tcp://localhost/system", "nonsense", ""}) {
-        EXPECT_FALSE(libvirt::is_local(uri)) << uri;
-    }
 }
 
 }  // namespace
