@@ -45,6 +45,11 @@ public:
     /// nobody's.
     const Problems& warnings() const { return warnings_; }
 
+    /// The first thing that guestd needs the network for: a URI of another host, a `tcp:` probe, or
+    /// an `exec:` probe, whose program may; with its place. None: it does without, unless a guest's
+    /// own metadata has a `tcp:` probe.
+    std::optional<Problem> network_need() const;
+
     /// All sources, so that `load_bundle` gives this configuration again, origins included.
     const std::string& bundle() const { return bundle_; }
 

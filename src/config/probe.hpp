@@ -23,4 +23,7 @@ std::string format_probe(const Probe& probe);
 tl::expected<Need, std::string> parse_need(std::string_view text);
 std::string format_need(const Need& need);
 
+/// Whether the network is needed to answer it. What a program needs is not known: it may be.
+bool needs_network(const Probe& probe);
+
 }  // namespace guestd::config
