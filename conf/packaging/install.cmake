@@ -8,9 +8,11 @@ set(doc share/doc/guestd)
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
+install(TARGETS guestd-generator
+        RUNTIME DESTINATION ${GUESTD_LIB_DIR}/systemd/system-generators)
 
 # What stops after guestd is ordered and locked up like it.
-set(sandbox "No|Protect|Private|Restrict|Read|Capability|System|Device|Keyring|Lock|Memory")
+set(sandbox No|Protect|Private|Restrict|Read|Capability|System|Device|Keyring|Lock|Memory|IPAddress)
 file(STRINGS systemd/guestd.service sandbox REGEX "^(${sandbox})[A-Za-z]*=")
 list(FILTER sandbox EXCLUDE REGEX "^Restart")
 list(JOIN sandbox "\n" GUESTD_SANDBOX)
@@ -62,9 +64,11 @@ add_custom_target(compress ALL DEPENDS ${outputs})
 # What the programs are made of: docs/dependencies.md.
 set(sbom ${CMAKE_CURRENT_BINARY_DIR}/guestd.spdx.json)
 add_custom_command(OUTPUT ${sbom} VERBATIM
-                   DEPENDS guestd guestctl conf/packaging/sbom docs/dependencies.md
+                   DEPENDS guestd guestctl guestd-generator
+                           conf/packaging/sbom docs/dependencies.md
                    COMMAND ${CMAKE_SOURCE_DIR}/conf/packaging/sbom ${sbom} ${PROJECT_VERSION}
-                           ${CMAKE_SOURCE_DIR} $<TARGET_FILE:guestd> $<TARGET_FILE:guestctl>)
+                           ${CMAKE_SOURCE_DIR} $<TARGET_FILE:guestd> $<TARGET_FILE:guestctl>
+                           $<TARGET_FILE:guestd-generator>)
 add_custom_target(sbom ALL DEPENDS ${sbom})
 install(FILES ${sbom} DESTINATION ${doc})
 

@@ -39,6 +39,7 @@ set(CPACK_RPM_SPEC_MORE_DEFINE "Recommends: libvirt-daemon\nRecommends: polkit")
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /etc/default /etc/sysconfig
     /usr/sbin
     /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/user /usr/lib/systemd/catalog
+    /usr/lib/systemd/system-generators
     /usr/share/dbus-1 /usr/share/dbus-1/system.d /usr/share/dbus-1/system-services
     /usr/share/dbus-1/interfaces /usr/share/polkit-1 /usr/share/polkit-1/actions
     /usr/share/man /usr/share/man/man1 /usr/share/man/man5 /usr/share/man/man8

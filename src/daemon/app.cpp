@@ -11,6 +11,7 @@
 
 #include "config/user_sources.hpp"
 #include "daemon/bus_facade.hpp"
+#include "daemon/network.hpp"
 #include "daemon/status_text.hpp"
 #include "systemd/host.hpp"
 #include "systemd/log.hpp"
@@ -128,6 +129,7 @@ Result<void> App::set_up_state() {
     warnings_ = std::move(settings.warnings);
     for (auto& conflict : takeover::conflicts(*config_))
         warnings_.push_back(std::move(conflict));
+    std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
     tell_warnings(settings.problems);
     if (degraded_.empty())
         store_->write_config(config_->bundle());
@@ -279,7 +281,7 @@ void App::tell_unmatched() {
     if (unmatched_told_ || !std::ranges::all_of(machine_->uris(), &Machine::UriView::listed))
         return;
     unmatched_told_ = true;
-    for (const auto& warning : unmatched(*config_, *machine_))
+    for (const auto& warning : fleet_warnings(*config_, *machine_))
         log_line(LogLevel::warning, ids::kRemark, warning);
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // How guestd is told what to do, and how it ends.
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "daemon/app.hpp"
+#include "daemon/network.hpp"
 #include "systemd/message_ids.hpp"
 
 namespace guestd::daemon {
@@ -187,6 +190,7 @@ Result<void> App::reload() {
     config_ = std::move(settings.config);
     degraded_.clear();
     warnings_ = std::move(settings.warnings);
+    std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
     for (const auto& warning : warnings_)
         log_line(LogLevel::warning, ids::kRemark, warning);
     store_->write_config(config_->bundle());

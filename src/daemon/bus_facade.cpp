@@ -123,9 +123,9 @@ bus::Vitals BusFacade::vitals() const {
 }
 
 void BusFacade::add_warnings(bus::StatusView& view) const {
-    if (!unmatched_)
-        unmatched_ = unmatched(app_.config(), app_.machine());
-    std::ranges::copy(*unmatched_, std::back_inserter(view.warnings));
+    if (!fleet_warnings_)
+        fleet_warnings_ = fleet_warnings(app_.config(), app_.machine());
+    std::ranges::copy(*fleet_warnings_, std::back_inserter(view.warnings));
 }
 
 /// Those that bring other guests, other metadata or another policy.
@@ -134,7 +134,7 @@ void BusFacade::heard(const Event& event) {
         std::holds_alternative<GuestChanged>(event) ||
         std::holds_alternative<CallReturned>(event) ||
         std::holds_alternative<PolicyReplaced>(event))
-        unmatched_.reset();
+        fleet_warnings_.reset();
 }
 
 std::optional<bus::ProgressView> BusFacade::progress() const {

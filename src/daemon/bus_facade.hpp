@@ -65,7 +65,7 @@ private:
     App& app_;
     TimePoint started_;  ///< since when a URI answers, or does not, that has never changed
     mutable ConfigFiles config_files_;
-    mutable std::optional<std::vector<std::string>> unmatched_;  ///< none = may be others now
+    mutable std::optional<std::vector<std::string>> fleet_warnings_;  ///< none = may be others now
     mutable LastRun last_run_;
 };
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/settings.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "config/user_sources.hpp"
+#include "daemon/network.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -56,15 +59,17 @@ Settings load_settings(const Options& options, const std::optional<std::string>&
     return settings;
 }
 
-std::vector<std::string> unmatched(const config::Config& config, const Machine& machine) {
+std::vector<std::string> fleet_warnings(const config::Config& config, const Machine& machine) {
+    auto warnings = network_warnings(config, machine);
     std::vector<GuestFacts> facts;
     for (const auto& uri : machine.uris()) {
         if (!uri.listed)
-            return {};
+            return warnings;
         for (const auto& guest : uri.guests)
             facts.push_back({uri.uri, guest.uuid, guest.name, guest.metadata});
     }
-    return render(config.unmatched(facts));
+    std::ranges::move(render(config.unmatched(facts)), std::back_inserter(warnings));
+    return warnings;
 }
 
 int check_config(const Options& options) {

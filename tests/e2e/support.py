@@ -103,12 +103,14 @@ def expect(condition, message):
         raise AssertionError(message)
 
 
-def configure(host, text):
-    """Gives guestd a configuration that it must accept."""
+def configure(host, text, network=False):
+    """Gives guestd a configuration that it must accept. `network`: one that needs the network, which
+    systemd gives to a new process only."""
     host.put_file("/etc/guestd/guestd.toml", text)
     if "\npressure" in text:
         host.exec(f"rm -f {NO_PRESSURE}", check=True)
-    host.exec("guestd --check-config && systemctl reload guestd", check=True)
+    take = "daemon-reload && systemctl restart" if network else "reload"
+    host.exec(f"guestd --check-config && systemctl {take} guestd", check=True)
 
 
 def known_guests(host):

@@ -123,7 +123,7 @@ def run(context):
     host.put_file(PROGRAM, COUNTING, mode=0o755)
     host.put_file(UNSAFE, f"#!/bin/sh\ntouch {RAN}\n", mode=0o755)
     host.exec(PREPARE, check=True)
-    configure(host, CONFIG)
+    configure(host, CONFIG, network=True)
     fleet = Fleet(host, guests()).define()
     observe.wait_known(fleet)
     host.exec("guestctl boot '*'", check=True)
