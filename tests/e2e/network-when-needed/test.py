@@ -18,15 +18,21 @@ MANAGERS = ("guestd",)
 
 MOST_EXPOSED = 1.5
 LISTEN = "127.0.0.1:7777"  # the host's own: a sandbox without the network has another 127.0.0.1
+LISTENER = """import socket
+server = socket.create_server(("127.0.0.1", 7777))
+while True:
+    server.accept()
+"""
 CONFIG = "/etc/guestd/guestd.toml.d/50-probe.toml"
 PROBE = f"""
 [boot]
-ready_timeout = "3s"
+ready_timeout = "10s"
 [[guest]]
 name = "probed"
 start.ready = "tcp:{LISTEN}"
 """
-METADATA = f'<policy><set key="start.ready" value="tcp:{LISTEN}"/></policy>'
+METADATA = (f'<policy><set key="start.ready" value="tcp:{LISTEN}"/>'
+            '<set key="start.ready_timeout" value="10s"/></policy>')
 DROP_IN = "/etc/systemd/system/guestd.service.d"
 UNITS = ("guestd", "guestd-finish")
 WAY_OUT = '"systemctl daemon-reload", then "systemctl restart guestd"'
@@ -92,8 +98,8 @@ def run(context):
     print(f"exposure of guestd.service: {exposure}")
     expect(exposure <= MOST_EXPOSED and not has_network(host), f"as installed: {told}")
 
-    host.exec(f"systemd-run --quiet --unit=port --socket-property=ListenStream={LISTEN} "
-              "--socket-property=Accept=yes /bin/true", check=True)
+    host.put_file("/root/listener.py", LISTENER)
+    host.exec("systemd-run --quiet python3 /root/listener.py", check=True)
     fleet = Fleet(host, [Guest("probed"), Guest("owned"), Guest("bystander")]).define().start()
     observe.wait_known(fleet)
     by_configuration(host)
