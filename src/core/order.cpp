@@ -155,8 +155,9 @@ void merge(std::vector<Order::Edge>& edges) {
     std::ranges::sort(edges, [](const auto& a, const auto& b) {
         return a.to != b.to ? a.to < b.to : a.hard > b.hard;
     });
-    const auto rest = std::ranges::unique(edges, {}, &Order::Edge::to);
-    edges.erase(rest.begin(), rest.end());
+    // Not std::ranges::unique: clang 14, which builds the fuzzers, cannot compile GCC 12's.
+    const auto same = [](const auto& a, const auto& b) { return a.to == b.to; };
+    edges.erase(std::unique(edges.begin(), edges.end(), same), edges.end());
 }
 
 }  // namespace
