@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A state.db that somebody or something has damaged: guestd opens it or starts anew, and what it
-// has kept then is whole.
+// has kept then is whole. Whatever was read becomes the memory of a guestd that goes on with it:
+// its arithmetic with stored times and figures is defined.
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "fuzz.hpp"
+#include "life.hpp"
 #include "store/history.hpp"
 #include "store/opening.hpp"
 
@@ -40,6 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto second = store::open_state(kFolder.path, "boot");
     fuzz::require(second.restored.resume_list.size() >= first.restored.resume_list.size(),
                   "nobody is forgotten by the next start");
+    fuzz::live(first.restored, "boot");
+    if (first.restored.unfinished)
+        fuzz::live(first.restored, first.restored.unfinished->boot_id);
     const auto history = store::History::open(kFolder.path);
     fuzz::require(history.has_value(), "the history opens");
     if (const auto runs = (*history)->runs(1000)) {
