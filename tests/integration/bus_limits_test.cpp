@@ -13,6 +13,8 @@ using testing::HasSubstr;
 using Verdict = FakePolkit::Verdict;
 
 constexpr uid_t kNobody = 65534;
+/// The bus takes users that the host knows only: 1 to 6 are there everywhere.
+constexpr uid_t kFirstUser = 1;
 const auto kNothing = [](sd_bus_message*) {};
 
 class BusLimits : public BusTest {
@@ -28,17 +30,17 @@ protected:
         return 0;
     }
     /// Asks for the history and does not wait.
-    void ask(sd_bus* bus, unsigned times) {
+    void ask(sd_bus* program, unsigned times) {
         for (unsigned number = 0; number < times; ++number)
-            ASSERT_GE(sd_bus_call_method_async(bus, nullptr, kService, kPath, kManager, "ListRuns",
-                                               on_reply, &refused, "u", 0),
+            ASSERT_GE(sd_bus_call_method_async(program, nullptr, kService, kPath, kManager,
+                                               "ListRuns", on_reply, &refused, "u", 0),
                       0);
     }
     /// All that was asked on this connection has been judged: what the bus has told guestd of its
-    /// callers comes before the second question.
-    static void wait_until_judged(sd_bus* bus) {
+    /// callers comes before the second question. sd-bus answers it, whatever is open.
+    static void wait_until_judged(sd_bus* program) {
         for (int turn = 0; turn < 2; ++turn)
-            EXPECT_EQ(call(bus, "ListUris", kNothing).error, "");
+            EXPECT_EQ(call(program, "Ping", kNothing, "org.freedesktop.DBus.Peer").error, "");
     }
     std::size_t waiting() {
         std::size_t count = 0;
@@ -69,7 +71,7 @@ TEST_F(BusLimits, WhoComesBackUnderAnotherNameIsTheSameUser) {
     EXPECT_EQ(refused, 0U) << "nobody was there to be told";
     keep(false);
     EXPECT_EQ(history_as(kNobody), SD_BUS_ERROR_LIMITS_EXCEEDED);
-    EXPECT_EQ(history_as(kNobody - 1), "");
+    EXPECT_EQ(history_as(kFirstUser), "");
     EXPECT_EQ(history_as(0), "");
     guestd->on_loop([&](Server&) { facade.kept_replies.clear(); });
     EXPECT_EQ(history_as(kNobody), "") << "what was answered is not counted any more";
@@ -77,10 +79,9 @@ TEST_F(BusLimits, WhoComesBackUnderAnotherNameIsTheSameUser) {
 
 TEST_F(BusLimits, ManyUsersAreNotManyTimesAsMuch) {
     keep(true);
-    constexpr uid_t kFirst = 100'000;
     constexpr unsigned kUsers = kMostCallsOfUsers / kMostCallsOfUser + 2;
     std::vector<Connection> programs;
-    for (uid_t user = kFirst; user < kFirst + kUsers; ++user) {
+    for (uid_t user = kFirstUser; user < kFirstUser + kUsers; ++user) {
         programs.push_back(connect_as(user));
         ask(programs.back().get(), kMostCallsOfUser);
         wait_until_judged(programs.back().get());
