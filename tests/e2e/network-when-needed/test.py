@@ -4,7 +4,8 @@
 The installed unit's exposure, as systemd counts it, is at most 1.5. A `tcp:` probe in the
 configuration opens the network with a daemon-reload and a restart, one in a guest's metadata with
 the example of the package; before that both are told with the way out, and a probe fails. A
-configuration that is refused opens it too; one that is whole again closes it. No guest is touched.
+configuration that is refused opens it too; one that is whole again closes it. No guest is touched. A
+boot finds by itself what is needed, and the administrator has the last word.
 """
 
 import re
@@ -107,9 +108,18 @@ def run(context):
     host.put_file(CONFIG, "nonsense")
     host.exec("systemctl daemon-reload", check=True)
     expect(has_network(host), "without a configuration that can be read there is no network")
-    host.exec(f"rm {CONFIG}", check=True)
+    host.exec(f"mkdir -p {DROP_IN} && ln -s /dev/null {DROP_IN}/50-network.conf && "
+              "systemctl daemon-reload", check=True)
+    expect(host.out("systemctl show --value -p PrivateNetwork guestd").strip() == "yes",
+           "the administrator cannot overrule the generator")
+    host.exec(f"rm -r {CONFIG} {DROP_IN}", check=True)
     restart(host)
     expect(not has_network(host), "nothing needs the network any more")
 
     by_metadata(host)
     expect(fleet.traces()["bystander"] == "U", f"guests were touched: {fleet.traces()}")
+
+    host.put_file(CONFIG, PROBE)
+    host.poweroff()
+    host.boot()
+    expect(has_network(host), "a boot with a tcp: probe has no network")
