@@ -141,6 +141,8 @@ struct DaemonPolicy {
     OnStop on_stop = OnStop::automatic;
     Duration connect_timeout = 30s;
     bool metadata = true;  ///< honour policy in the guests' own metadata
+    /// Whoever writes it may do so for all guests: it may ask for what others feel.
+    bool trust_metadata = true;
 };
 
 /// What policy may depend on.

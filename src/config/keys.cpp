@@ -105,6 +105,10 @@ std::vector<Key> daemon_keys() {
         key<Boolean, Member<&DaemonPolicy::metadata>>(
             "daemon.metadata", daemon, kAny,
             "Honour policy in the guests' own metadata (namespace urn:guestd:policy:1)."),
+        key<Boolean, Member<&DaemonPolicy::trust_metadata>>(
+            "daemon.trust_metadata", daemon, kAny,
+            "Metadata may ask for what other guests feel: order in a drain, tier, priority, time "
+            "at boot."),
     };
 }
 

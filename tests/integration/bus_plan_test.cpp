@@ -67,7 +67,7 @@ has_agent = true
 [[guest]]
 name = "web"
 shutdown_time = 5
-metadata = '<policy xmlns="urn:guestd:policy:1"><tag>web</tag></policy>'
+metadata = '<policy xmlns="urn:guestd:policy:1"><set key="after" value="db"/></policy>'
 [[guest]]
 name = "saved"
 memory = "2GiB"
@@ -88,9 +88,6 @@ shutdown.stop = ["shutdown 2min", "destroy"]
 [[guest]]
 name = "saved"
 shutdown.stop = ["save 2min", "destroy"]
-[[guest]]
-tag = "web"
-after = ["db"]
 [[guest]]
 name = "nobody"
 priority = 1
@@ -121,7 +118,7 @@ TEST_F(GuestctlPlan, NeedsNoGuestdButAFleet) {
     EXPECT_EQ(plan["expected"]["guests"].size(), 3U);
     EXPECT_EQ(seconds(plan["expected"]["length_usec"]), 45);
     EXPECT_EQ(seconds(plan["expected"]["deadline_usec"]), 1200);
-    EXPECT_EQ(seconds(guest_in(plan, "db")["begin_usec"]), 5);  // after web, by its tag
+    EXPECT_EQ(seconds(guest_in(plan, "db")["begin_usec"]), 5);  // after web, by its metadata
     EXPECT_EQ(guest_in(plan, "saved")["outcome"], "saved");
     EXPECT_EQ(seconds(guest_in(plan, "saved")["end_usec"]), 32);
     EXPECT_EQ(guest_in(plan, "db", "worst")["outcome"], "destroyed");  // its ladder, by its UUID

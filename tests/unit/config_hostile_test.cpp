@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Metadata concerns its own guest: whatever it says, the other guests fare as if it said nothing.
+// Metadata that is not trusted concerns its own guest: whatever it says, the other guests fare as
+// if it said nothing.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +27,7 @@ std::string with(const std::string& key, const std::string& value) {
 }
 
 std::shared_ptr<const Config> load(const std::string& toml) {
-    return Config::load(text_source(toml, "f.toml")).value();
+    return Config::load(text_source("daemon.trust_metadata = false\n" + toml, "f.toml")).value();
 }
 
 GuestFacts facts(const std::string& metadata) {
@@ -81,6 +82,17 @@ TEST(HostileMetadata, ATagGivesWhatItsTableGives) {
     EXPECT_THAT(config->guest(facts("<tag>web</tag>"), Trigger::reboot).after, ElementsAre("db*"));
 }
 
+/// By default only those write it who may command libvirt, and so every guest.
+TEST(TrustedMetadata, AsksForWhatItLikes) {
+    const auto config = Config::built_in();
+    const auto asked = facts(with("tier", "critical") + with("priority", "9") + with("after", "a"));
+    const auto policy = config->guest(asked, Trigger::reboot);
+    EXPECT_EQ(policy.tier, Tier::critical);
+    EXPECT_EQ(policy.priority, 9);
+    EXPECT_THAT(policy.after, ElementsAre("a"));
+    EXPECT_THAT(config->metadata_problems(asked), IsEmpty());
+}
+
 TEST(HostileMetadata, OrdersItsOwnStartOnly) {
     const auto config = load("[[guest]]\nname = 'evil*'\nafter = ['db']\n");
     const auto own = facts(with("after", "a;b") + with("requires", "c"));
@@ -118,7 +130,7 @@ public:
         for (auto& guest : fleet_.guests)
             if (guest.name.starts_with("evil"))
                 guest.metadata = said_ = metadata();
-        const auto plan = plan::make_plan(fleet_, Config::built_in(), {.kind = kind});
+        const auto plan = plan::make_plan(fleet_, load(""), {.kind = kind});
         std::vector<Fate> fates;
         for (const auto* scenario : {&plan.expected, &plan.worst}) {
             const auto from = static_cast<std::ptrdiff_t>(fates.size());
