@@ -142,6 +142,7 @@ TEST_F(GuestctlVerbs, PassesOnWhatIsAskedFor) {
     EXPECT_EQ(facade.drains[0].trigger, Trigger::soft_reboot);
     EXPECT_EQ(facade.drains[0].deadline, Duration{90s});
     EXPECT_THAT(facade.drains[0].selection, ElementsAre("db"));
+    settle();  // what was read here comes before what the loop writes then
     EXPECT_EQ(json_of({"drain"})["run"], 10);
     settle();
     EXPECT_EQ(facade.drains[1].trigger, Trigger::manual);
@@ -171,6 +172,7 @@ TEST_F(GuestctlVerbs, ShowsAndForgetsResumeEntries) {
     EXPECT_EQ(guestctl({"resume-list", "--forget", "db", "--forget", "nobody"}).status, 1);
     settle();
     EXPECT_TRUE(facade.forgotten.empty());
+    settle();
     json_of({"resume-list", "--forget", "db", "--forget", uuid_number(3).str()});
     settle();
     EXPECT_THAT(facade.forgotten, ElementsAre("test:///a " + uuid_number(1).str(),

@@ -130,12 +130,14 @@ TEST_F(GuestctlLive, AsksBeforeItStopsGuestsFromATerminal) {
     EXPECT_THAT(left.err, HasSubstr("This stops 1 running guest: db."));
     settle();
     EXPECT_TRUE(facade.drains.empty());
+    settle();
     Guestctl bold{{"drain"}, 80};
     ASSERT_TRUE(bold.read_until("[y/N]"));
     bold.type("y\n");
     EXPECT_EQ(bold.finish().status, 0);
     settle();
     EXPECT_EQ(facade.drains.size(), 1U);
+    settle();
     const Finished sure = Guestctl{{"drain", "--yes"}, 80}.finish();
     EXPECT_THAT(sure.err, Not(HasSubstr("[y/N]")));
     settle();
