@@ -131,7 +131,7 @@ TEST(Metadata, HostileTextDoesNothing) {
 
     many.clear();
     for (int i = 0; i < 1000; ++i)
-        many += "<set key='tier' value='critical'/>";
+        many += "<set key='start.ready' value='exec:/bin/true'/>";
     EXPECT_EQ(problems(with(many)).size(), 32U);
 
     std::string names = "<set key='after' value='";
