@@ -37,7 +37,7 @@ void read_flags(virDomainPtr domain, GuestInfo& info, Depth depth,
     const bool is_defined = known && known->persistent && !is_active(info.state);
     info.persistent = is_defined || virDomainIsPersistent(domain) != 0;
     info.managed_save = depth != Depth::least && virDomainHasManagedSaveImage(domain, 0) == 1;
-    if (known && depth == Depth::state) {
+    if (known && !known->stale && depth == Depth::state) {
         info.autostart = known->autostart;  // the monitor keeps it true
         return;
     }
