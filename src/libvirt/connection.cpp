@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/connection.hpp"
 
-#include <cstdlib>
 #include <utility>
 
 #include "libvirt/errors.hpp"
 #include "libvirt/event_thread.hpp"
+#include "libvirt/inventory.hpp"
 
 namespace guestd::libvirt {
 
@@ -50,14 +50,14 @@ Result<virConnectPtr> Connection::open() {
 }
 
 void Connection::list() {
-    virDomainPtr* found = nullptr;
-    const int count = virConnectListAllDomains(handle_.get(), &found, 0);
-    for (int i = 0; i < count; ++i) {
-        DomainPtr domain{found[i]};
+    auto domains = list_domains(handle_.get(), 0);
+    if (!domains) {
+        return;
+    }
+    for (auto& domain : *domains) {
         const auto uuid = uuid_of(domain.get());
         burst_.handles.emplace(uuid, std::move(domain));
     }
-    ::free(found);
 }
 
 DomainPtr Connection::find(const Uuid& uuid) {

@@ -28,23 +28,8 @@ constexpr unsigned kMaxJobReadings = 64;
 using Index = std::unordered_map<Uuid, std::size_t>;
 using Members = std::unordered_set<Uuid>;
 
-std::optional<Domains> list(virConnectPtr connection, unsigned flags) {
-    virDomainPtr* found = nullptr;
-    const int count = virConnectListAllDomains(connection, &found, flags);
-    if (count < 0) {
-        return std::nullopt;
-    }
-    Domains domains;
-    domains.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) {
-        domains.emplace_back(found[i]);
-    }
-    ::free(found);
-    return domains;
-}
-
 std::optional<Members> members(virConnectPtr connection, unsigned flags) {
-    const auto domains = list(connection, flags);
+    const auto domains = list_domains(connection, flags);
     if (!domains) {
         return std::nullopt;
     }
@@ -164,12 +149,27 @@ void find_saves(const Domains& domains, std::vector<GuestInfo>& guests) {
 
 }  // namespace
 
+std::optional<Domains> list_domains(virConnectPtr connection, unsigned flags) {
+    virDomainPtr* found = nullptr;
+    const int count = virConnectListAllDomains(connection, &found, flags);
+    if (count < 0) {
+        return std::nullopt;
+    }
+    Domains domains;
+    domains.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        domains.emplace_back(found[i]);
+    }
+    ::free(found);
+    return domains;
+}
+
 std::optional<std::unordered_set<Uuid>> list_autostart(virConnectPtr connection) {
     return members(connection, VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
 }
 
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection) {
-    const auto domains = list(connection, 0);
+    const auto domains = list_domains(connection, 0);
     if (!domains) {
         return fail(ErrorCode::unavailable, last_fault().message);
     }

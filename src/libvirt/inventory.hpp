@@ -17,6 +17,9 @@
 
 namespace guestd::libvirt {
 
+/// Handles of the guests that `flags` select, 0 = all; empty with last_fault(). Blocks.
+std::optional<Domains> list_domains(virConnectPtr connection, unsigned flags);
+
 /// Blocks. Fails only if there is no listing at all; what a driver does not tell stays at its
 /// default. The agent, and the mark of a guest that is up already,
 /// are not read here: see Control.
