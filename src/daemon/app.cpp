@@ -30,6 +30,9 @@ using systemd::LogLevel;
 constexpr Duration kStatusInterval = 1s;
 /// systemd waits as long before it says that it waits.
 constexpr Duration kConsoleInterval = 5s;
+/// A bus daemon that starts beside us answers within this; whoever waits for guestd waits no longer
+/// for a bus that hangs.
+constexpr Duration kBusPatience = 2s;
 
 /// Where libvirt keeps a link for each guest that is flagged with autostart; "" = not on this host,
 /// or nobody knows.
@@ -92,6 +95,7 @@ Result<void> App::set_up_loop() {
     };
     return add_time(deadline_, "next deadline", [this] { feed(TimeElapsed{}); })
         .and_then([&] { return add_time(status_timer_, "status", [this] { refresh_status(); }); })
+        .and_then([&] { return add_time(ready_by_, "patience", [this] { tell_ready(); }); })
         .and_then([&] { return loop_->set_watchdog(); });
 }
 
@@ -126,15 +130,19 @@ Result<void> App::set_up_state() {
     auto settings = load_settings(options_, store_->last_good_config());
     config_ = std::move(settings.config);
     degraded_ = std::move(settings.degraded);
-    warnings_ = std::move(settings.warnings);
-    for (auto& conflict : takeover::conflicts(*config_))
-        warnings_.push_back(std::move(conflict));
-    std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
+    take_warnings(std::move(settings.warnings));
     tell_warnings(settings.problems);
     if (degraded_.empty())
         store_->write_config(config_->bundle());
     set_up_machine(opened->restored);
     return {};
+}
+
+/// Those of the configuration, and what the host makes of it.
+void App::take_warnings(std::vector<std::string> warnings) {
+    warnings_ = std::move(warnings);
+    std::ranges::move(takeover::conflicts(*config_), std::back_inserter(warnings_));
+    std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
 }
 
 void App::tell_warnings(const std::vector<std::string>& problems) {
@@ -162,7 +170,10 @@ void App::set_up_machine(const Restored& restored) {
     if (options_.bus != BusChoice::none)
         bus_ = std::make_unique<bus::Server>(
             loop_->handle(), *facade_,
-            [](const std::string& text) { log_line(LogLevel::info, ids::kRemark, text); },
+            [this](const std::string& text) {
+                log_line(LogLevel::info, ids::kRemark, text);
+                tell_ready();
+            },
             options_.bus == BusChoice::user ? bus::Bus::user : bus::Bus::system);
     announcer_ = std::make_unique<Announcer>(uris, bus_.get());
     links_.emplace(uris);
@@ -183,11 +194,24 @@ void App::set_up_machine(const Restored& restored) {
 int App::run() {
     hypervisor_->start();
     log_line(LogLevel::info, ids::kStarted, "guestd " GUESTD_VERSION " has started");
-    supervisor_.ready();
+    running_ = true;
+    // `systemctl start guestd && guestctl …` must find it; a bus that is not there is no condition.
+    if (!bus_ || bus_->settled())
+        tell_ready();
+    else
+        ready_by_.arm(now() + kBusPatience);
     after_step();
     const int code = loop_->run();
     hypervisor_->stop_quickly();
     return code < 0 ? kExitFault : code;
+}
+
+/// Once. The first word about the bus may come before there is anything to be ready for.
+void App::tell_ready() {
+    if (!running_ || std::exchange(ready_told_, true))
+        return;
+    ready_by_.disarm();
+    supervisor_.ready();
 }
 
 void App::feed(const Event& event) {

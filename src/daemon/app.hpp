@@ -76,9 +76,11 @@ private:
     Result<void> set_up_loop();
     Result<void> set_up_state();
     void set_up_machine(const Restored& restored);
+    void take_warnings(std::vector<std::string> warnings);
     void tell_warnings(const std::vector<std::string>& problems);
     Result<void> set_up_signals();
 
+    void tell_ready();
     void feed(const Event& event);
     void execute(Outbox commands);
     void carry_out(Command& command);
@@ -123,9 +125,12 @@ private:
     std::unique_ptr<systemd::FateQuery> fate_;
     systemd::TimeSource deadline_;
     systemd::TimeSource status_timer_;
+    systemd::TimeSource ready_by_;
     std::vector<systemd::Source> signals_;
-    bool stopping_ = false;  ///< asked to stop; finding out whether the host goes down
-    bool draining_ = false;  ///< the run that ends us is active, or being stored
+    bool running_ = false;     ///< the loop, or about to
+    bool ready_told_ = false;  ///< to systemd
+    bool stopping_ = false;    ///< asked to stop; finding out whether the host goes down
+    bool draining_ = false;    ///< the run that ends us is active, or being stored
     bool host_goes_down_ = false;
     StoreId end_of_run_ = 0;  ///< its write, while it is not durable; 0 = none under way
     TimePoint end_by_ = kNever;

@@ -3,11 +3,9 @@
 // How guestd is told what to do, and how it ends.
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "daemon/app.hpp"
-#include "daemon/network.hpp"
 #include "systemd/message_ids.hpp"
 
 namespace guestd::daemon {
@@ -189,10 +187,8 @@ Result<void> App::reload() {
         settings.warnings.push_back("a change of [daemon] uris takes effect when guestd restarts");
     config_ = std::move(settings.config);
     degraded_.clear();
-    warnings_ = std::move(settings.warnings);
-    std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
-    for (const auto& warning : warnings_)
-        log_line(LogLevel::warning, ids::kRemark, warning);
+    take_warnings(std::move(settings.warnings));
+    tell_warnings({});
     store_->write_config(config_->bundle());
     feed(PolicyReplaced{config_});
     unmatched_told_ = false;

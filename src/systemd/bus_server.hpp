@@ -39,6 +39,8 @@ public:
 
     /// True once org.guestd1 is ours.
     bool connected() const { return owner_; }
+    /// True once something was remarked: whoever calls finds us by now, or nobody will for a while.
+    bool settled() const { return !said_.empty(); }
 
     void run_started(RunId run, RunKind kind, Trigger trigger);
     void run_ended(RunId run, bool clean);
