@@ -68,6 +68,8 @@ struct UriContext {
     std::atomic<bool> loses_unopened_image = true;
     /// A driver whose guests cannot be asked by the power button, only in the driver's own way.
     std::atomic<bool> has_no_power_button = false;
+    /// A driver that knows of no jobs: nothing can be in the way of a guest.
+    std::atomic<bool> has_no_jobs = false;
     /// Connected, subscribed and listed, at first or again.
     std::function<void()> listed = [] {};
     /// A worker has connected: the control thread need not wait out its back-off.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/jobs.hpp"
 
+#include <libvirt/virterror.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -58,7 +60,14 @@ int has_block_job(virDomainPtr domain, const std::string& disk) {
 }  // namespace
 
 tl::expected<GuestJob, Fault> find_job(UriContext& context, virDomainPtr domain) {
+    if (context.has_no_jobs) {
+        return GuestJob::none;
+    }
     const auto own = job_statistics(domain);
+    if (!own && own.error().code == VIR_ERR_NO_SUPPORT) {
+        context.has_no_jobs = true;
+        return GuestJob::none;
+    }
     if (!own) {
         return tl::unexpected{own.error()};
     }
