@@ -62,6 +62,15 @@ def running(world):
     return set(world.virsh("list --name").split())
 
 
+def paused(world):
+    return set(world.virsh("list --state-paused --name").split())
+
+
+def transient(world):
+    """Those that have no definition: libvirt saves none of them."""
+    return set(world.virsh("list --transient --name").split())
+
+
 def flagged(world):
     """Those that are flagged as autostart guests."""
     return set(world.virsh("list --all --name --autostart").split())

@@ -4,14 +4,21 @@
 A guest that the round itself has touched from outside during a run may end either way; for all
 others the rules are sharp: a drain stops each running guest and remembers it; a boot run brings
 back what is remembered or flagged, each started once, and nobody else; a cancelled drain brings
-back what it stopped. At the end of every round guestd's picture is libvirt's.
+back what it stopped. Each ends as its ladder says, so guestd's own account is held against the
+ladders too: everybody destroyed is also everybody down. At the end of every round guestd's picture
+is libvirt's.
 """
 
 import uuid
 
-from observer import defined, figures, flagged, running
+from observer import defined, figures, flagged, paused, running, transient
+from world import FAILURE
 
-KINDS = ("db", "app", "save", "kill", "web")
+# How a running guest of each kind leaves, by the ladders of world.CONFIG: the first step does it,
+# for guests of the test driver obey at once.
+LADDERS = {"db": "shut-down", "app": "shut-down", "save": "saved", "kill": "destroyed",
+           "web": "shut-down"}
+KINDS = tuple(LADDERS)
 XML = ("<domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>"
        "<os><type>hvm</type></os></domain>")
 
@@ -20,6 +27,29 @@ def expect_same(what, seen, wanted):
     if seen != wanted:
         raise AssertionError(f"{what}: too much {sorted(seen - wanted)[:8]}, "
                              f"missing {sorted(wanted - seen)[:8]}")
+
+
+class Before:
+    """libvirt's word on who runs, and how, before a run."""
+
+    def __init__(self, world):
+        self.running, self.paused, self.transient = running(world), paused(world), transient(world)
+        self.defined = defined(world)
+
+    def drained(self, names):
+        """How these end in a drain, for they run."""
+        return {name: self._drained(name) for name in names}
+
+    def _drained(self, name):
+        if name in self.transient:
+            return "shut-down"  # never saved, and worth being asked; woken up for it
+        outcome = LADDERS[name.split("-")[0]]
+        return "saved" if name in self.paused and outcome != "destroyed" else outcome
+
+    def booted(self, names):
+        """How these end in a boot run; the test driver boots also what it has saved."""
+        return {name: "already-running" if name in self.running else
+                "started" if name in self.defined else "gone" for name in names}
 
 
 class Rounds:
@@ -38,7 +68,7 @@ class Rounds:
 
     def virsh(self, commands):
         self.operations += len(commands)
-        self.world.virsh(*commands)
+        self.world.virsh(*commands, may_fail=True)
 
     def populate(self):
         commands = [f"define {self.files[name]}" for name in self.names]
@@ -88,9 +118,9 @@ class Rounds:
             " (too much, missing: defined, active, flagged) away from libvirt's")
 
     def begin(self, *command):
-        """A run that is not waited for."""
+        """The number of a run that is not waited for."""
         self.operations += 1
-        self.world.ctl(*command)
+        return self.world.ctl(*command)["run"]
 
     def finish(self):
         """Until no run is active."""
@@ -98,60 +128,98 @@ class Rounds:
                               "the end of the run")
         self.observer.sync()
 
+    def outcomes(self, run):
+        """{guest: how it came out}, as guestd has written it down; and how the run ended."""
+        def written():
+            told = self.world.ctl("history", str(run))
+            return told if "ended_usec" in told["run"] else None
+        told = self.world.eventually(written, f"the end of run {run} in the history")
+        return {guest["name"]: guest["outcome"] for guest in told["guests"]}, told["run"]["state"]
+
     # Rounds.
 
-    def check_drain(self, before, listed_before, touched=frozenset()):
+    def check_outcomes(self, run, wanted, touched=frozenset()):
+        """That the run was about those, and them only, and how each came out."""
+        outcomes, state = self.outcomes(run)
+        if state != "finished":
+            raise AssertionError(f"run {run} was {state}")
+        wrong = {name: (outcomes.get(name), wanted.get(name))
+                 for name in (outcomes.keys() | wanted.keys()) - touched
+                 if outcomes.get(name) != wanted.get(name)}
+        if wrong:
+            raise AssertionError(f"run {run}: outcomes (seen, wanted): {wrong}")
+
+    def check_drain(self, run, before, listed_before, touched=frozenset()):
+        self.check_outcomes(run, before.drained(before.running), touched)
         expect_same("running after a drain", running(self.world) - touched, set())
         expect_same("the list after a drain", self.listed() - touched,
-                    (before | listed_before) - touched)
+                    (before.running | listed_before) - touched)
 
-    def check_boot(self, before, wanted, kept, touched=frozenset()):
+    def check_boot(self, before, wanted, kept, touched):
         started = self.observer.started()
         expect_same("running after a boot run", running(self.world) - touched,
-                    (before | wanted) - touched)
-        expect_same("started by a boot run", set(started) - touched, (wanted - before) - touched)
+                    (before.running | wanted) - touched)
+        expect_same("started by a boot run", set(started) - touched,
+                    (wanted - before.running) - touched)
         twice = {name for name, count in started.items() if count > 1} - touched
         expect_same("started twice", twice, set())
         expect_same("the list after a boot run", self.listed() - touched, kept - touched)
 
     def drain(self, storm=False):
-        before, listed = running(self.world), self.listed()
-        self.begin("drain", "--yes", "--trigger", "maintenance")
+        before, listed = Before(self.world), self.listed()
+        run = self.begin("drain", "--yes", "--trigger", "maintenance")
         touched = self.churn(20) if storm else set()
         self.finish()
-        self.check_drain(before, listed, touched)
+        self.check_drain(run, before, listed, touched)
 
     def boot(self, storm=False):
-        before, there, listed = running(self.world), defined(self.world), self.listed()
-        lasting = self.listed(transient=False)
-        wanted = (listed & there) | flagged(self.world)
+        before, listed, lasting = Before(self.world), self.listed(), self.listed(transient=False)
+        flags = flagged(self.world)
         self.observer.reset()
-        self.begin("boot")
+        run = self.begin("boot")
         touched = self.churn(20) if storm else set()
         self.finish()
+        # A flag asks for nothing of a guest that runs already; the list does, to be cleared.
+        self.check_outcomes(run, before.booted(listed | (flags - before.running)), touched)
         # Who is undefined meanwhile stays on the list, for he may be defined again. Of one that was
         # undefined while it ran there was nothing to define: it is reported and forgotten.
-        self.check_boot(before, wanted, lasting - there, touched)
+        self.check_boot(before, (listed & before.defined) | flags, lasting - before.defined, touched)
 
     def cancelled_drain(self):
-        before = running(self.world)
-        self.begin("drain", "--yes", "--trigger", "maintenance")
+        before = Before(self.world)
+        run = self.begin("drain", "--yes", "--trigger", "maintenance")
         # It may be over by now: then there is nothing to cancel, and a boot run brings them back.
         self.operations += 1
-        if not self.world.ctl("cancel", may_fail=True):
+        cancelled = self.world.ctl("cancel", accept=(FAILURE,))["cancelled"]
+        if not cancelled:
             self.finish()
             self.begin("boot")
         self.finish()
-        expect_same("lost by a cancelled drain", before - running(self.world), set())
+        _, state = self.outcomes(run)
+        if state != ("cancelled" if cancelled else "finished"):
+            raise AssertionError(f"run {run}: cancel said {cancelled}, history says {state}")
+        expect_same("lost by a cancelled drain",
+                    before.running - before.transient - running(self.world), set())
 
     def some_guests(self):
         """A run over a glob, and back."""
-        kind = self.chance.choice(KINDS) + "-*"
-        before = running(self.world)
-        for verb in (["drain", kind, "--yes"], ["boot", kind]):
-            self.begin(*verb)
-            self.finish()
-        expect_same("lost by a drain of some", before - running(self.world), set())
+        kind = self.chance.choice(KINDS)
+
+        def chosen(names):
+            return {name for name in names if name.startswith(f"{kind}-")}
+        first = Before(self.world)
+        run = self.begin("drain", f"{kind}-*", "--yes")
+        self.finish()
+        self.check_outcomes(run, first.drained(chosen(first.running)))
+        second, listed = Before(self.world), self.listed()
+        expect_same("running after a drain of some", second.running,
+                    first.running - chosen(first.running))
+        run = self.begin("boot", f"{kind}-*")
+        self.finish()
+        # Asked for by name: whether it is flagged, or was up before, is no matter.
+        self.check_outcomes(run, second.booted(chosen(second.defined | listed)))
+        expect_same("lost by a drain of some", first.running - running(self.world),
+                    chosen(first.running & first.transient))
 
     def restart(self):
         """libvirtd killed at rest or in a run: its guests are gone with it."""

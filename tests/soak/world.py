@@ -17,6 +17,8 @@ from pathlib import Path
 
 # Only a broken program reaches it, on a machine that is busy with other things.
 PATIENCE = 120
+# guestctl's exit statuses, as its manual page has them.
+FAILURE, NOT_CONNECTED = 1, 3
 # Written to be exercised: an order, steps of each kind, several at a time.
 CONFIG = """
 [daemon]
@@ -102,11 +104,11 @@ class World:
                   f"-p {self.home}/pid")
         self.libvirtd = self._run(as_nobody(["bash", "-c", script]), "libvirtd", env=environment,
                                   pass_fds=[number])
-        # The world ends with its last connection, so somebody holds one; and "test", which is in
-        # each new world, is no guest of ours.
-        self.keeper = self._run(["virsh", "-q", "-c", self.uri, "event", "--loop", "--event",
-                                 "tunable"], "keeper")
-        self.virsh("destroy test", "undefine test")
+        # A world ends with its last connection, and each begins with a guest "test", which is none
+        # of ours. It is removed over the connection that stays: where it is gone, it stays gone.
+        self.keeper = self._run(["virsh", "-q", "-c", self.uri, "destroy test; undefine test; "
+                                 "event --loop --event tunable"], "keeper")
+        self.eventually(lambda: not self.virsh("list --all --name").strip(), "an empty world")
 
     def _start_bus(self):
         self._run(["dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.folder}/bus"],
@@ -120,7 +122,7 @@ class World:
         self.guestd = self._run([*wrapper, str(self.build / "guestd"), "--config", str(config),
                                  "--no-sysconfig", "--state-dir", f"{self.folder}/state"],
                                 "guestd", env=self.environment)
-        self.eventually(lambda: self.ctl("status", may_fail=True) is not None, "guestd on its bus")
+        self.eventually(lambda: self.ctl("status", accept=(NOT_CONNECTED,)), "guestd on its bus")
 
     def _run(self, command, name, **options):
         with open(self.folder / f"{name}.log", "ab") as log:
@@ -129,21 +131,25 @@ class World:
         self.processes.append(process)
         return process
 
-    def virsh(self, *commands):
-        """What they print. Each is tried; that one fails may be what a test is about."""
+    def virsh(self, *commands, may_fail=False):
+        """What they print; the last must succeed. With `may_fail` each may be refused, but libvirt
+        must be there: no answer is not the same as an empty one."""
+        if may_fail:
+            commands += ("uri",)
         done = subprocess.run(["virsh", "-q", "-c", self.uri, "; ".join(commands)],
                               capture_output=True, text=True, timeout=PATIENCE)
+        if done.returncode != 0:
+            raise AssertionError(f"virsh {commands[-1]}: {done.stderr}")
         return done.stdout
 
-    def ctl(self, *arguments, may_fail=False):
-        """guestctl's JSON; None when it failed and may. "Did not end clean" is no failure here."""
+    def ctl(self, *arguments, accept=()):
+        """guestctl's JSON; None when it printed none. `accept`: exit statuses besides 0."""
         done = subprocess.run([self.build / "guestctl", "--json", *arguments], text=True,
                               capture_output=True, env=self.environment, timeout=PATIENCE)
-        if done.returncode not in (0, 4):
-            if may_fail:
-                return None
-            raise AssertionError(f"guestctl {' '.join(arguments)}: {done.stderr or done.stdout}")
-        return json.loads(done.stdout) if done.stdout.strip() else {}
+        if done.returncode not in (0, *accept):
+            raise AssertionError(f"guestctl {' '.join(arguments)} ended with {done.returncode}: "
+                                 f"{done.stderr or done.stdout}")
+        return json.loads(done.stdout) if done.stdout.strip() else None
 
     def eventually(self, question, what, patience=PATIENCE):
         """The first true answer. There is no event for what two programs think of a third."""
