@@ -173,9 +173,9 @@ class Rounds:
         self.check_drain(run, before, listed, touched)
 
     def boot(self, storm=False):
+        self.observer.reset()
         before, listed, lasting = Before(self.world), self.listed(), self.listed(transient=False)
         flags = flagged(self.world)
-        self.observer.reset()
         run = self.begin("boot")
         touched = self.churn(20) if storm else set()
         self.finish()
@@ -235,7 +235,7 @@ class Rounds:
 
     def round(self):
         """One of them by chance; its name."""
-        # After a cancelled drain a guest that may still obey is watched for a minute: seldom.
+        # After a cancelled drain whoever may still obey is watched for two minutes: seldom.
         kinds = {"drain and boot": (40, self.drain_and_boot), "churn": (25, lambda: self.churn(50)),
                  "storm": (20, lambda: self.drain_and_boot(True)), "glob": (9, self.some_guests),
                  "libvirtd killed": (4, self.restart), "cancelled drain": (2, self.cancelled_drain)}

@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using enum CallKind;
 
 struct Boot : ::testing::Test {
@@ -84,6 +85,19 @@ TEST_F(Boot, a_guest_that_already_runs_is_done) {
     EXPECT_EQ(host.outcome(web), Outcome::already_running);
     EXPECT_FALSE(host.on_list(web));
     EXPECT_THAT(host.asked(web), IsEmpty());
+}
+
+TEST_F(Boot, a_guest_that_runs_with_no_reason_but_its_flag_is_no_part_of_the_run) {
+    GuestModel flagged;
+    flagged.autostart = true;
+    host.add("flagged", flagged);
+    host.add("always");
+    host.policy->of("always").start.policy = StartChoice::always;
+    const auto web = host.add("web");
+    host.list(web);
+    host.boot();
+    EXPECT_THAT(host.notices(NoticeKind::guest_done), SizeIs(1));
+    EXPECT_EQ(host.outcome(web), Outcome::already_running);
 }
 
 TEST_F(Boot, resume_off_takes_a_guest_off_the_list) {
