@@ -54,7 +54,10 @@ Database::Database(const std::filesystem::path& file, OpenMode mode) {
     if (code != SQLITE_OK)
         raise(db, code);
     sqlite3_busy_timeout(db, kBusyTimeoutMs);
-    run("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;");
+    // What it needs to undo a statement stays in memory: guestd may write to no folder for
+    // temporary files (systemd/guestd.service), and no other disk decides whether the list can be
+    // kept.
+    run("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;");
 }
 
 void Database::run(const std::string& sql) {

@@ -3,6 +3,7 @@
 // be written is said to be so, and tried again.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
@@ -13,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "store_support.hpp"
 
@@ -176,6 +178,39 @@ TEST(Durability, WhatWasAnsweredSurvivesSigkill) {
         for (const auto& kept : opened.restored.resume_list)
             opened.store->write(DropEntry{kept.uri, kept.uuid});
     }
+}
+
+/// The thread's own file systems: nowhere a temporary file can be made, and `dir` to write to.
+void leave_only(const fs::path& dir) {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    for (const fs::path& place :
+         {fs::temp_directory_path(), fs::path{"/tmp"}, fs::path{"/var/tmp"}}) {
+        ASSERT_EQ(::mount(place.c_str(), place.c_str(), nullptr, MS_BIND, nullptr), 0);
+        ASSERT_EQ(
+            ::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+    }
+    ASSERT_EQ(::mount("guestd-test", dir.c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_EQ(::chdir("/proc"), 0);  // where SQLite tries last
+}
+
+// So it is under guestd.service. What SQLite needs to undo a large change is some hundred KiB here.
+TEST(Durability, NeedsNoFolderForTemporaryFiles) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "mounting is for root";
+    const TempDir dir;
+    std::thread{[&dir] {
+        ASSERT_NO_FATAL_FAILURE(leave_only(dir.path()));
+        Answers answers;
+        const auto opened = open_store(dir, answers);
+        for (const StoreId id : {1U, 2U}) {
+            StoreEntries many{.id = id};
+            for (unsigned number = 0; number < 2000; ++number)
+                many.entries.push_back(entry(number, "guest " + std::to_string(id)));
+            opened.store->write(std::move(many));
+            EXPECT_TRUE(answers.of(id).durable) << answers.of(id).message;
+        }
+    }}.join();
 }
 
 /// A tiny file system of its own, as the state folder's parent.
