@@ -111,7 +111,9 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     if (depth == Depth::least) {
         return info;
     }
-    if (depth == Depth::definition || !known || known->stale) {
+    // Drivers without statistics list no memory; nobody asks for that of a guest that is off.
+    const bool lacks_memory = known && known->memory == Bytes{} && is_active(info.state);
+    if (depth == Depth::definition || !known || known->stale || lacks_memory) {
         read_definition(context, domain, info);
     }
     // Most saves show in the pause reason; a guest that was paused before keeps its own.

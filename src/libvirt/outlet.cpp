@@ -163,8 +163,7 @@ void Outlet::remember(const GuestInfo& info) {
                        .metadata = info.metadata,
                        .remembered = info.remembered,
                        .autostart = info.autostart,
-                       // Drivers without statistics list no memory.
-                       .stale = info.memory == Bytes{},
+                       .stale = false,
                        .disks = std::move(guest.disks)};
 }
 
