@@ -58,8 +58,9 @@ public:
         bool listed = false;
         std::string reason;  ///< why not
         TimePoint since{};   ///< of its answering, or of its silence; 0 = since guestd started
-        std::vector<GuestInfo> guests;
+        std::vector<const GuestInfo*> guests;  ///< by UUID; valid until the machine's next event
     };
+    /// Copies nothing of the guests: metadata may be long, and status is asked for often.
     std::vector<UriView> uris() const;
 
     /// True when a run of this kind can be asked for now; else why not.

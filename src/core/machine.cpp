@@ -419,7 +419,7 @@ std::vector<Machine::UriView> Machine::uris() const {
         const auto& state = impl_->fleet_.uris()[i];
         UriView view{state.uri, state.listed, state.reason, state.since, {}};
         for (const auto* guest : impl_->fleet_.guests(static_cast<UriId>(i)))
-            view.guests.push_back(guest->info);
+            view.guests.push_back(&guest->info);
         views.push_back(std::move(view));
     }
     return views;

@@ -108,9 +108,9 @@ bus::StatusView BusFacade::status() const {
     if (view.last_run)
         app_.dates().complete(view.last_run->record);
     for (const auto& uri : machine.uris())
-        for (const auto& guest : uri.guests) {
+        for (const auto* guest : uri.guests) {
             ++view.guests;
-            view.running += is_active(guest.state);
+            view.running += is_active(guest->state);
         }
     view.resume_entries = static_cast<unsigned>(machine.resume_list().size());
     view.config_files = config_files_.of(app_.config());
@@ -174,11 +174,11 @@ std::vector<bus::GuestView> BusFacade::guests(const std::vector<std::string>& gl
     std::vector<bus::GuestView> views;
     const auto uris = machine.uris();
     for (std::size_t i = 0; i < uris.size(); ++i)
-        for (const auto& info : uris[i].guests) {
-            if (!matches(globs, info.name, info.uuid))
+        for (const auto* info : uris[i].guests) {
+            if (!matches(globs, info->name, info->uuid))
                 continue;
-            auto view = view_of(uris[i].uri, info);
-            const auto found = progress.find(GuestId{static_cast<UriId>(i), info.uuid});
+            auto view = view_of(uris[i].uri, *info);
+            const auto found = progress.find(GuestId{static_cast<UriId>(i), info->uuid});
             if (run && found != progress.end())
                 add_progress(view, found->second, run->run.id);
             views.push_back(std::move(view));
@@ -199,8 +199,8 @@ std::vector<bus::UriView> BusFacade::uris() const {
         view.reason = links[i].reason.empty() ? uris[i].reason : links[i].reason;
         view.attempts = links[i].attempts;
         view.guests = static_cast<unsigned>(uris[i].guests.size());
-        for (const auto& guest : uris[i].guests)
-            view.running += is_active(guest.state);
+        for (const auto* guest : uris[i].guests)
+            view.running += is_active(guest->state);
         views.push_back(std::move(view));
     }
     return views;
@@ -250,11 +250,11 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
     } else {
         bool found = false;
         for (const auto& uri : app_.machine().uris())
-            for (const auto& info : uri.guests) {
-                if (found || (info.name != guest && info.uuid.str() != guest))
+            for (const auto* info : uri.guests) {
+                if (found || (info->name != guest && info->uuid.str() != guest))
                     continue;
                 found = true;
-                const GuestFacts facts{uri.uri, info.uuid, info.name, info.metadata};
+                const GuestFacts facts{uri.uri, info->uuid, info->name, info->metadata};
                 settings = app_.config().explain(&facts, trigger);
                 ignored = app_.config().metadata_problems(facts);
             }

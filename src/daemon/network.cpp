@@ -46,16 +46,16 @@ std::vector<std::string> network_warnings(const config::Config& config, const Ma
     std::string first;
     unsigned others = 0;
     for (const auto& uri : machine.uris())
-        for (const auto& guest : uri.guests) {
-            if (guest.metadata.empty())
+        for (const auto* guest : uri.guests) {
+            if (guest->metadata.empty())
                 continue;
             const auto policy =
-                config.guest({uri.uri, guest.uuid, guest.name, guest.metadata}, std::nullopt);
+                config.guest({uri.uri, guest->uuid, guest->name, guest->metadata}, std::nullopt);
             const auto probe = std::ranges::find_if(policy.start.ready, config::needs_network);
             if (probe == policy.start.ready.end())
                 continue;
             if (first.empty())
-                first = config::in_quotes(guest.name) + " asks for " +
+                first = config::in_quotes(guest->name) + " asks for " +
                         config::in_quotes(config::format_probe(*probe)) + " in its metadata";
             else
                 ++others;

@@ -65,8 +65,8 @@ std::vector<std::string> fleet_warnings(const config::Config& config, const Mach
     for (const auto& uri : machine.uris()) {
         if (!uri.listed)
             return warnings;
-        for (const auto& guest : uri.guests)
-            facts.push_back({uri.uri, guest.uuid, guest.name, guest.metadata});
+        for (const auto* guest : uri.guests)
+            facts.push_back({uri.uri, guest->uuid, guest->name, guest->metadata});
     }
     std::ranges::move(render(config.unmatched(facts)), std::back_inserter(warnings));
     return warnings;

@@ -40,7 +40,7 @@ std::string idle_text(const Machine& machine) {
     for (const auto& uri : machine.uris()) {
         guests += uri.guests.size();
         running += static_cast<std::size_t>(std::ranges::count_if(
-            uri.guests, [](const auto& guest) { return is_active(guest.state); }));
+            uri.guests, [](const auto* guest) { return is_active(guest->state); }));
         if (!uri.listed)
             silent += "; " + uri.uri + " does not answer: " + uri.reason;
     }

@@ -30,9 +30,9 @@ struct Autostart : ::testing::Test {
     void flag(const GuestId& guest, bool flag) { host.world.model(guest).autostart = flag; }
     bool shown(const GuestId& guest) {
         for (const auto& uri : host.driver().machine().uris())
-            for (const auto& info : uri.guests)
-                if (info.uuid == guest.uuid)
-                    return info.autostart;
+            for (const auto* info : uri.guests)
+                if (info->uuid == guest.uuid)
+                    return info->autostart;
         return false;
     }
     void boot(const RunRequested& request = kBoot) {
@@ -60,7 +60,7 @@ TEST(AutostartOfTwo, flags_of_one_uri_say_nothing_of_another) {
     host.start();
     host.driver().send(AutostartListed{host.uri, {}});
     host.run_for(1s);
-    EXPECT_TRUE(host.driver().machine().uris().at(1).guests.at(0).autostart) << there.uuid.str();
+    EXPECT_TRUE(host.driver().machine().uris().at(1).guests.at(0)->autostart) << there.uuid.str();
 }
 
 TEST_F(Autostart, a_boot_by_hand_goes_by_the_flags_of_that_moment) {

@@ -99,7 +99,7 @@ TEST_F(Runs, what_an_unknown_call_read_is_ignored) {
                      .observed = GuestInfo{.uuid = web.uuid, .state = GuestState::shutoff}});
     host.run_for(1s);
     EXPECT_THAT(host.notices(NoticeKind::guest_done), IsEmpty());
-    EXPECT_EQ(host.driver().machine().uris()[0].guests[0].state, GuestState::running);
+    EXPECT_EQ(host.driver().machine().uris()[0].guests[0]->state, GuestState::running);
 }
 
 TEST_F(Runs, a_poweroff_does_not_wind_back_the_clock_of_a_battery) {
