@@ -11,6 +11,7 @@
 
 #include "config/user_sources.hpp"
 #include "daemon/bus_facade.hpp"
+#include "daemon/fleet_warnings.hpp"
 #include "daemon/network.hpp"
 #include "daemon/status_text.hpp"
 #include "systemd/host.hpp"

@@ -123,18 +123,8 @@ bus::Vitals BusFacade::vitals() const {
 }
 
 void BusFacade::add_warnings(bus::StatusView& view) const {
-    if (!fleet_warnings_)
-        fleet_warnings_ = fleet_warnings(app_.config(), app_.machine());
-    std::ranges::copy(*fleet_warnings_, std::back_inserter(view.warnings));
-}
-
-/// Those that bring other guests, other metadata or another policy.
-void BusFacade::heard(const Event& event) {
-    if (std::holds_alternative<InventoryListed>(event) || std::holds_alternative<UriLost>(event) ||
-        std::holds_alternative<GuestChanged>(event) ||
-        std::holds_alternative<CallReturned>(event) ||
-        std::holds_alternative<PolicyReplaced>(event))
-        fleet_warnings_.reset();
+    std::ranges::copy(fleet_warnings_.of(app_.config(), app_.machine()),
+                      std::back_inserter(view.warnings));
 }
 
 std::optional<bus::ProgressView> BusFacade::progress() const {

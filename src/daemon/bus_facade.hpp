@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "daemon/fleet_warnings.hpp"
 #include "daemon/last_run.hpp"
 #include "systemd/bus_facade.hpp"
 
@@ -31,7 +32,6 @@ public:
 
     bus::StatusView status() const override;
     bus::Vitals vitals() const override;
-    /// Kept until `heard`: it reads the metadata of every guest.
     void add_warnings(bus::StatusView& view) const override;
     std::optional<bus::ProgressView> progress() const override;
     std::vector<bus::GuestView> guests(const std::vector<std::string>& globs) const override;
@@ -52,8 +52,8 @@ public:
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
 
-    /// To be told of every event.
-    void heard(const Event& event);
+    /// To be told of every event, after the machine.
+    void heard(const Event& event) { fleet_warnings_.heard(event); }
     /// To be told what goes to the store.
     LastRun& last_run() { return last_run_; }
 
@@ -65,7 +65,7 @@ private:
     App& app_;
     TimePoint started_;  ///< since when a URI answers, or does not, that has never changed
     mutable ConfigFiles config_files_;
-    mutable std::optional<std::vector<std::string>> fleet_warnings_;  ///< none = may be others now
+    mutable FleetWarnings fleet_warnings_;
     mutable LastRun last_run_;
 };
 

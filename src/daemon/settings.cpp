@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/settings.hpp"
 
-#include <algorithm>
 #include <cstdio>
-#include <iterator>
 #include <utility>
 
 #include "config/user_sources.hpp"
-#include "daemon/network.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -57,19 +54,6 @@ Settings load_settings(const Options& options, const std::optional<std::string>&
     settings.config = config::Config::built_in();
     settings.degraded = "configuration refused (" + first + "): running on the built-in defaults";
     return settings;
-}
-
-std::vector<std::string> fleet_warnings(const config::Config& config, const Machine& machine) {
-    auto warnings = network_warnings(config, machine);
-    std::vector<GuestFacts> facts;
-    for (const auto& uri : machine.uris()) {
-        if (!uri.listed)
-            return warnings;
-        for (const auto* guest : uri.guests)
-            facts.push_back({uri.uri, guest->uuid, guest->name, guest->metadata});
-    }
-    std::ranges::move(render(config.unmatched(facts)), std::back_inserter(warnings));
-    return warnings;
 }
 
 int check_config(const Options& options) {

@@ -11,7 +11,6 @@
 
 #include "config/config.hpp"
 #include "daemon/options.hpp"
-#include "guestd/machine.hpp"
 
 namespace guestd::daemon {
 
@@ -27,11 +26,6 @@ config::Sources sources_of(const Options& options);
 
 /// The configuration; else the last good one, else the built-in defaults. Reads files.
 Settings load_settings(const Options& options, const std::optional<std::string>& last_good);
-
-/// What is to be said only when the guests are known. What the configuration says of guests that
-/// nobody has: slips, and leftovers; nothing before all URIs have answered, for the guest may be
-/// theirs. And guests whose metadata wants the network, where guestd has none.
-std::vector<std::string> fleet_warnings(const config::Config& config, const Machine& machine);
 
 /// `guestd --check-config`: prints what is wrong; the exit code.
 int check_config(const Options& options);

@@ -5,6 +5,8 @@ means a guest that nobody has is told, too."""
 
 from support import Fleet, expect
 
+from guests import Guest
+
 KINDS = ("container",)
 MANAGERS = ("guestd",)
 
@@ -34,6 +36,11 @@ def run(context):
     for command in ("guestctl status", "journalctl -b -o cat -u guestd -n 5"):
         said = " ".join(host.exec(command).out.split())
         expect("vm-1" in said and "matches no guest" in said, f"{command} does not tell: {said}")
+    Fleet(host, [Guest("vm-1")]).define()
+    host.exec("timeout 10 bash -c 'while guestctl status | grep -q \"no guest\"; do sleep 0.1; done'",
+              check=True)
+    host.exec("virsh undefine vm-1 && timeout 10 bash -c "
+              "'until guestctl status | grep -q \"no guest\"; do sleep 0.1; done'", check=True)
     host.put_file(FILE, GOOD)
     host.exec("systemctl reload guestd", check=True)
     expect("no guest" not in host.out("guestctl status"), "told after it was mended")
