@@ -249,7 +249,7 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
                 ignored = app_.config().metadata_problems(facts);
             }
         if (!found)
-            return fail(ErrorCode::invalid, "there is no guest " + bus::in_quotes(guest));
+            return fail(ErrorCode::invalid, "there is no guest " + bus::raw_quote(guest));
     }
     std::vector<bus::SettingView> views;
     for (auto& setting : settings)
@@ -268,7 +268,7 @@ Result<void> BusFacade::all_known(const std::vector<std::string>& globs) const {
     for (const auto& glob : globs)
         if (guests({glob}).empty())
             return fail(ErrorCode::invalid,
-                        "there is no guest " + bus::in_quotes(glob) + "; nothing was done");
+                        "there is no guest " + bus::raw_quote(glob) + "; nothing was done");
     return {};
 }
 

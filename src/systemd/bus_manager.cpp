@@ -21,7 +21,7 @@ std::optional<T> take(Options& options, const std::string& key) {
         return std::nullopt;
     const T* const value = std::get_if<T>(&at->second);
     if (value == nullptr)
-        throw Failure{kErrorInvalid, "option " + in_quotes(key) + " has the wrong type"};
+        throw Failure{kErrorInvalid, "option " + raw_quote(key) + " has the wrong type"};
     T taken = *value;
     options.erase(at);
     return taken;
@@ -29,20 +29,20 @@ std::optional<T> take(Options& options, const std::string& key) {
 
 void refuse_unknown(const Options& options) {
     if (!options.empty())
-        throw Failure{kErrorInvalid, "unknown option " + in_quotes(options.begin()->first)};
+        throw Failure{kErrorInvalid, "unknown option " + raw_quote(options.begin()->first)};
 }
 
 Trigger trigger_of(const std::string& text) {
     const auto trigger = parse_trigger(text);
     if (!trigger || *trigger == Trigger::host_boot)
-        throw Failure{kErrorInvalid, in_quotes(text) + " is no reason for a drain"};
+        throw Failure{kErrorInvalid, raw_quote(text) + " is no reason for a drain"};
     return *trigger;
 }
 
 Uuid uuid_of(const std::string& text) {
     const auto uuid = Uuid::parse(text);
     if (!uuid)
-        throw Failure{kErrorInvalid, in_quotes(text) + " is no UUID"};
+        throw Failure{kErrorInvalid, raw_quote(text) + " is no UUID"};
     return *uuid;
 }
 

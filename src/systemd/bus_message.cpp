@@ -52,7 +52,7 @@ Option read_option(sd_bus_message* message, const std::string& key, char type) {
         }
         default:
             throw Failure{kErrorInvalid,
-                          "option " + in_quotes(key) + " has a type that no option has"};
+                          "option " + raw_quote(key) + " has a type that no option has"};
     }
 }
 
@@ -87,7 +87,7 @@ std::string wire_text(std::string_view text) {
     return clean;
 }
 
-std::string in_quotes(std::string_view text) {
+std::string raw_quote(std::string_view text) {
     constexpr std::size_t kMost = 64;
     std::size_t end = std::min(text.size(), kMost);
     while (end > 0 && end < text.size() && is_continuation(text[end]))
@@ -140,7 +140,7 @@ Options read_options(sd_bus_message* message) {
         // A contents longer than one character is a container, which no option is.
         const char type = contents[0] != '\0' && contents[1] == '\0' ? contents[0] : '\0';
         if (!options.emplace(key, read_option(message, key, type)).second)
-            throw Failure{kErrorInvalid, "option " + in_quotes(key) + " is given twice"};
+            throw Failure{kErrorInvalid, "option " + raw_quote(key) + " is given twice"};
         check(sd_bus_message_exit_container(message), "read an option");
         check(sd_bus_message_exit_container(message), "read an option");
     }

@@ -55,8 +55,9 @@ int check(int result, const char* doing);
 /// otherwise make the bus daemon cut us off.
 std::string wire_text(std::string_view text);
 
-/// What the caller said, for an error message: in quotes, and only its beginning if it is long.
-std::string in_quotes(std::string_view text);
+/// What the caller said, for an error message: in quotes, only its beginning if it is long, and not
+/// escaped, as nothing on the bus is: whoever shows it does that.
+std::string raw_quote(std::string_view text);
 
 /// Bytes of one text: as long as a path may be, so more than a name, URI or UUID needs. The bus
 /// lets a message have 128 MiB, and what waits for polkit is kept.

@@ -186,11 +186,11 @@ TEST_F(BusLimits, PathsAreNotTakenApartWithoutEnd) {
 }
 
 TEST(BusQuotes, CutsBetweenCharacters) {
-    EXPECT_EQ(in_quotes("vm"), "'vm'");
-    EXPECT_EQ(in_quotes(std::string(64, 'x')), "'" + std::string(64, 'x') + "'");
-    EXPECT_EQ(in_quotes(std::string(65, 'x')), "'" + std::string(64, 'x') + "…'");
-    EXPECT_EQ(in_quotes(std::string(63, 'x') + "é" + "y"), "'" + std::string(63, 'x') + "…'");
-    EXPECT_EQ(in_quotes(std::string(90, '\x80')), "'…'") << "no text, and no harm";
+    EXPECT_EQ(raw_quote("vm"), "'vm'");
+    EXPECT_EQ(raw_quote(std::string(64, 'x')), "'" + std::string(64, 'x') + "'");
+    EXPECT_EQ(raw_quote(std::string(65, 'x')), "'" + std::string(64, 'x') + "…'");
+    EXPECT_EQ(raw_quote(std::string(63, 'x') + "é" + "y"), "'" + std::string(63, 'x') + "…'");
+    EXPECT_EQ(raw_quote(std::string(90, '\x80')), "'…'") << "no text, and no harm";
 }
 
 }  // namespace
