@@ -13,6 +13,8 @@ install(TARGETS guestd-generator
 
 # What stops after guestd is ordered and locked up like it.
 set(sandbox No|Protect|Private|Restrict|Read|Capability|System|Device|Keyring|Lock|Memory|IPAddress)
+# Read when cmake runs: after an edit it is to run again.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS systemd/guestd.service)
 file(STRINGS systemd/guestd.service sandbox REGEX "^(${sandbox})[A-Za-z]*=")
 list(FILTER sandbox EXCLUDE REGEX "^Restart")
 list(JOIN sandbox "\n" GUESTD_SANDBOX)
