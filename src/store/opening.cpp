@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cstdint>
 #include <ctime>
+#include <fstream>
 
 #include "store/rows.hpp"
 #include "store/schema.hpp"
@@ -78,43 +80,6 @@ void probe_write(Database& db, const std::string& boot_id, Opening& out) {
     }
 }
 
-std::unique_ptr<Database> prepare(const fs::path& file) {
-    // Guest names and configuration are nobody else's business.
-    if (!fs::exists(file.parent_path()) && fs::create_directories(file.parent_path()))
-        fs::permissions(file.parent_path(), fs::perms::owner_all);
-    auto db = std::make_unique<Database>(file, OpenMode::write);
-    if (db->is_read_only())
-        throw SqliteError{SQLITE_READONLY, "the file cannot be written"};
-    ::chmod(file.c_str(), 0600);
-    require_known_version(*db);
-    require_whole(*db);
-    db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    migrate(*db);
-    return db;
-}
-
-void open_for_writing(const fs::path& file, const std::string& boot_id, Opening& out) {
-    std::error_code ignored;
-    if (fs::exists(file, ignored) && fs::file_size(file, ignored) == 0)
-        throw Untrusted{"damaged", "the file is empty"};
-    auto db = prepare(file);
-    load(*db, boot_id, out);
-    probe_write(*db, boot_id, out);
-    out.db = std::move(db);
-}
-
-/// SQLite's verdicts, sorted into "not to be trusted" (thrown as such) and the rest (rethrown).
-void open_checked(const fs::path& file, const std::string& boot_id, Opening& out) {
-    try {
-        open_for_writing(file, boot_id, out);
-    } catch (const SqliteError& error) {
-        // SQLITE_ERROR: a table or a column is missing, so this is no file of ours.
-        if (error.means_damage() || error.code() == SQLITE_ERROR)
-            throw Untrusted{"damaged", error.what()};
-        throw;
-    }
-}
-
 std::string date_stamp() {
     const std::time_t now = std::time(nullptr);
     std::tm parts{};
@@ -131,6 +96,87 @@ fs::path aside_name(const fs::path& file, const std::string& kind) {
     for (int copy = 2; fs::exists(name); ++copy)
         name = base + "." + std::to_string(copy);
     return name;
+}
+
+std::unique_ptr<Database> prepare(const fs::path& file) {
+    // Guest names and configuration are nobody else's business.
+    if (!fs::exists(file.parent_path()) && fs::create_directories(file.parent_path()))
+        fs::permissions(file.parent_path(), fs::perms::owner_all);
+    auto db = std::make_unique<Database>(file, OpenMode::write);
+    if (db->is_read_only())
+        throw SqliteError{SQLITE_READONLY, "the file cannot be written"};
+    ::chmod(file.c_str(), 0600);
+    require_known_version(*db);
+    require_whole(*db);
+    // Nothing old is left behind what a log that begins anew holds: is_cut_short() counts on it.
+    db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 0;");
+    return db;
+}
+
+std::unique_ptr<Database> reopen(const fs::path& file) {
+    auto db = prepare(file);
+    migrate(*db);
+    return db;
+}
+
+/// SQLite reads its log as far as the checksums are right, and takes the rest for a transaction
+/// that was not finished. It was, if a frame there says that it ends one: the process that wrote it
+/// may have been killed, but writes frames in their order, and that one last.
+bool is_cut_short(Database& db, const fs::path& log) {
+    constexpr std::uint64_t kHead = 32;       // of the log
+    constexpr std::uint64_t kFrameHead = 24;  // page number, pages of the file or 0, …
+    const auto taken = db.frames_in_log();
+    std::error_code none;
+    const auto size = fs::file_size(log, none);
+    if (!taken || none)
+        return false;
+    const auto frame = kFrameHead + static_cast<std::uint64_t>(db.number("PRAGMA page_size"));
+    std::ifstream in{log, std::ios::binary};
+    for (auto at = kHead + *taken * frame; at + frame <= size; at += frame) {
+        std::array<char, 4> pages{};
+        in.seekg(static_cast<std::streamoff>(at + sizeof(std::uint32_t)));
+        if (in.read(pages.data(), pages.size()) && pages != std::array<char, 4>{})
+            return true;
+    }
+    return false;
+}
+
+/// Before anything is written: SQLite writes over what it did not take.
+void look_at_log(Database& db, const fs::path& file, Opening& out) {
+    const fs::path log = file.string() + "-wal";
+    if (!is_cut_short(db, log))
+        return;
+    const auto copy = aside_name(log, "damaged");
+    std::error_code failed;
+    fs::copy_file(log, copy, failed);
+    out.remarks.push_back(log.filename().string() +
+                          " was damaged: what was stored last before guestd was killed, guests of "
+                          "the resume list too, may be missing" +
+                          (failed ? "" : "; kept as " + copy.filename().string()));
+}
+
+void open_for_writing(const fs::path& file, const std::string& boot_id, Opening& out) {
+    std::error_code ignored;
+    if (fs::exists(file, ignored) && fs::file_size(file, ignored) == 0)
+        throw Untrusted{"damaged", "the file is empty"};
+    auto db = prepare(file);
+    look_at_log(*db, file, out);
+    migrate(*db);
+    load(*db, boot_id, out);
+    probe_write(*db, boot_id, out);
+    out.db = std::move(db);
+}
+
+/// SQLite's verdicts, sorted into "not to be trusted" (thrown as such) and the rest (rethrown).
+void open_checked(const fs::path& file, const std::string& boot_id, Opening& out) {
+    try {
+        open_for_writing(file, boot_id, out);
+    } catch (const SqliteError& error) {
+        // SQLITE_ERROR: a table or a column is missing, so this is no file of ours.
+        if (error.means_damage() || error.code() == SQLITE_ERROR)
+            throw Untrusted{"damaged", error.what()};
+        throw;
+    }
 }
 
 /// The log goes first: after a crash in between, the database is still there to be set aside.
@@ -199,7 +245,7 @@ void read_only(const fs::path& file, const std::string& boot_id, const SqliteErr
                Opening& out) {
     out = Opening{};
     out.why_not = reason.what();
-    out.reopen = [file] { return prepare(file); };
+    out.reopen = [file] { return reopen(file); };
     for (const auto mode : {OpenMode::read, OpenMode::immutable}) {
         try {
             Database db{file, mode};
@@ -232,7 +278,7 @@ Opening open_state(const fs::path& dir, const std::string& boot_id) {
     } catch (const std::exception& error) {
         out = Opening{};
         out.why_not = error.what();
-        out.reopen = [file] { return prepare(file); };
+        out.reopen = [file] { return reopen(file); };
         out.remarks.push_back("no state can be kept: " + out.why_not);
     }
     return out;

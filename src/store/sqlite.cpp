@@ -75,6 +75,20 @@ std::int64_t Database::number(std::string_view sql) {
     return statement.next() ? statement.number() : 0;
 }
 
+std::optional<std::uint64_t> Database::frames_in_log() {
+    int frames = -1;
+    sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &frames, nullptr);
+    return frames < 0 ? std::nullopt : std::optional{static_cast<std::uint64_t>(frames)};
+}
+
+bool Database::empty_log() {
+    sqlite3_busy_timeout(handle_.get(), 0);
+    const int code = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                               nullptr, nullptr);
+    sqlite3_busy_timeout(handle_.get(), kBusyTimeoutMs);
+    return code == SQLITE_OK;
+}
+
 Statement::Statement(Database& db, std::string_view sql) : db_(db.handle_.get()) {
     auto home = db.kept_.find(sql);
     if (home == db.kept_.end())

@@ -59,6 +59,12 @@ public:
     /// with a handful of texts. One that is in use is compiled anew.
     Statement prepare(std::string_view sql);
     std::int64_t number(std::string_view sql);
+    /// Frames of the write-ahead log that SQLite takes for whole; moves them into the file as far
+    /// as nobody reads. None: the disk does not let it tell. Blocks for disk.
+    std::optional<std::uint64_t> frames_in_log();
+    /// Moves all of the log into the file and cuts it to nothing. False: it cannot be now (a reader
+    /// is in the way, who is not waited for, or the disk). Blocks for disk.
+    bool empty_log();
     /// Also of a connection opened for writing: SQLite then takes what it gets.
     bool is_read_only() const { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
     /// False outside a transaction, also after SQLite rolled one back by itself (disk full, I/O).

@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 /// How soon to try again what the disk would not take. The place may heal (space freed, a folder
 /// made writable); a try costs one failing transaction.
 constexpr auto kRetryEvery = 10s;
+/// How soon after the last write SQLite's log is emptied: later than a run makes the next one, as a
+/// rule, for that write waits.
+constexpr auto kSettleAfter = 1s;
 /// A service that stops while the host stays up has 2 s for everything (spec, section 2).
 constexpr auto kFinishWithin = 1s;
 /// Above it, history that waits for a disk that takes nothing is given up; intent is kept. A run
@@ -61,24 +64,31 @@ void Writer::work() noexcept {
     // An exception here is a bug or no memory; a daemon that cannot remember must not go on as if
     // it could, so it ends (noexcept) and is started again.
     while (collect()) {
+        if (jobs_.empty()) {
+            settle();
+            continue;
+        }
+        settled_ = false;
         write_all();
         answer();
         keep_undone();
     }
+    settle();
     db_.reset();
     const std::lock_guard lock{mutex_};
     finished_ = true;
     done_.notify_all();
 }
 
-/// Waits for work and takes all of it. False when it is time to end.
+/// Waits for work and takes all of it; there is none when it is time to settle. False when it is
+/// time to end.
 bool Writer::collect() {
     std::unique_lock lock{mutex_};
     const auto ready = [this] { return stopping_ || !queue_.empty(); };
-    if (jobs_.empty())
+    if (jobs_.empty() && settled_)
         wake_.wait(lock, ready);
     else
-        wake_.wait_for(lock, kRetryEvery, ready);
+        wake_.wait_for(lock, jobs_.empty() ? kSettleAfter : kRetryEvery, ready);
     if (stopping_ && queue_.empty())
         return false;
     for (auto& write : queue_) {
@@ -87,6 +97,12 @@ bool Writer::collect() {
     }
     queue_.clear();
     return true;
+}
+
+/// A flipped bit in SQLite's log drops what follows it, where one in the file is noticed and mended
+/// from a copy (schema.cpp): nothing stays in the log for long.
+void Writer::settle() {
+    settled_ = db_ == nullptr || db_->empty_log();
 }
 
 bool Writer::is_open() {

@@ -55,6 +55,7 @@ private:
 
     bool collect();
     bool is_open();
+    void settle();
     void write_all();
     void write_together();
     void write_singly();
@@ -67,6 +68,7 @@ private:
     Open reopen_;                   // the thread's; null: there is no hope
     std::string why_not_;           // the thread's: the last fault of the place, "" = none
     Jobs jobs_;                     // the thread's: what is to be written, oldest first
+    bool settled_ = false;          // the thread's: nothing is left in SQLite's log
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;
