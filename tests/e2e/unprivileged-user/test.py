@@ -11,6 +11,7 @@ from support import Fleet, expect
 KINDS = ("container",)
 MANAGERS = ("guestd",)
 
+FOLDER = "/var/lib/prometheus/node-exporter"
 USERS = """
 groupadd --system guestd-operators
 useradd --create-home reader
@@ -87,6 +88,15 @@ def the_journal(host):
     expect("Subject: Guest vm3 is done: shut-down" in explained, f"-x says: {explained}")
 
 
+def metrics(host):
+    """Written for another service to read."""
+    host.exec(f"mkdir -p {FOLDER} && systemctl start guestd-metrics", check=True)
+    text = host.out(f"cat {FOLDER}/guestd.prom")
+    expect("guestd_up 1" in text and "guestd_guests{" in text, f"metrics: {text}")
+    expect(host.out(f"stat -c '%U %a' {FOLDER}/guestd.prom").split() == ["root", "644"], "its mode")
+    expect(host.out(f"ls {FOLDER}").split() == ["guestd.prom"], "something was left beside them")
+
+
 def activation(host, fleet):
     call = run_as("reader", "timeout 20 busctl call org.guestd1 /org/guestd1 org.guestd1.Manager "
                   "ListUris")
@@ -99,6 +109,8 @@ def activation(host, fleet):
     told = host.exec(call, timeout=40)
     # At once, and not when the bus gives up (or `timeout`, which is 124).
     expect(told.rc == 1 and "not found" in told.out, f"of a disabled guestd a call hears: {told}")
+    host.exec("systemctl start guestd-metrics", check=True)
+    expect("guestd_up 0" in host.out(f"cat {FOLDER}/guestd.prom"), "guestd is told to be up")
     expect(host.exec(is_active).out.strip() == "inactive", "a reader started a disabled guestd")
     host.exec("systemctl enable guestd; systemctl start libvirt-guests", check=True)
     host.exec("timeout 3 " + call, timeout=40)
@@ -117,4 +129,5 @@ def run(context):
     the_bus(host, fleet)
     the_example(host, fleet)
     the_journal(host)
+    metrics(host)
     activation(host, fleet)
