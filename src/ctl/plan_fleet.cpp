@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -221,6 +222,9 @@ plan::Fleet read_fleet(const std::string& path) {
 
 plan::Fleet ask_fleet(Client& client, const Strings& globs) {
     plan::Fleet fleet;
+    std::map<std::pair<std::string, std::string>, std::string> metadata;
+    for (const auto& row : client.call("ListMetadata", {globs}))
+        metadata[{text_of(row, "uri"), text_of(row, "uuid")}] = text_of(row, "metadata");
     std::set<std::pair<std::string, std::string>> listed;
     for (const auto& entry : client.call("ListResumeList"))
         listed.emplace(text_of(entry, "uri"), text_of(entry, "uuid"));
@@ -233,8 +237,10 @@ plan::Fleet ask_fleet(Client& client, const Strings& globs) {
         guest.managed_save = flag_of(row, "managed_save");
         guest.agent = flag_of(row, "has_agent");
         guest.memory = {number_of(row, "memory")};
-        guest.metadata = text_of(row, "metadata");
-        guest.resume = listed.contains({guest.uri, text_of(row, "uuid")});
+        const std::pair key{guest.uri, text_of(row, "uuid")};
+        if (const auto own = metadata.find(key); own != metadata.end())
+            guest.metadata = own->second;
+        guest.resume = listed.contains(key);
         fleet.guests.push_back(std::move(guest));
     }
     learn_from_history(client, fleet);

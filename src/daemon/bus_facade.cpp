@@ -179,6 +179,23 @@ std::vector<bus::GuestView> BusFacade::guests(const std::vector<std::string>& gl
     return views;
 }
 
+Result<std::vector<bus::MetadataView>> BusFacade::metadata(
+    const std::vector<std::string>& globs) const {
+    std::vector<bus::MetadataView> views;
+    std::size_t bytes = 0;
+    for (const auto& uri : app_.machine().uris())
+        for (const auto* guest : uri.guests) {
+            if (guest->metadata.empty() || !matches(globs, guest->name, guest->uuid))
+                continue;
+            bytes += guest->metadata.size();
+            if (bytes > bus::kMostMetadata)
+                return fail(ErrorCode::refused,
+                            "the metadata of these guests is too much for one answer");
+            views.push_back({uri.uri, guest->uuid, guest->metadata});
+        }
+    return views;
+}
+
 std::vector<bus::UriView> BusFacade::uris() const {
     std::vector<bus::UriView> views;
     const auto links = app_.hypervisor().status();
@@ -260,8 +277,8 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
     return views;
 }
 
-/// A slip of the pen must not begin a run over the rest of the names, or over nobody. While a URI has
-/// not answered nobody knows whose names these are; the run waits for it.
+/// A slip of the pen must not begin a run over the rest of the names, or over nobody. While a URI
+/// has not answered nobody knows whose names these are; the run waits for it.
 Result<void> BusFacade::all_known(const std::vector<std::string>& globs) const {
     if (!std::ranges::all_of(app_.machine().uris(), &Machine::UriView::listed))
         return {};

@@ -35,6 +35,8 @@ public:
     void add_warnings(bus::StatusView& view) const override;
     std::optional<bus::ProgressView> progress() const override;
     std::vector<bus::GuestView> guests(const std::vector<std::string>& globs) const override;
+    Result<std::vector<bus::MetadataView>> metadata(
+        const std::vector<std::string>& globs) const override;
     std::vector<bus::UriView> uris() const override;
     std::vector<ResumeEntry> resume_list() const override;
 

@@ -54,6 +54,12 @@ void encode(sd_bus_message* message, const GuestView& view) {
     optional_text(dict, "cause", view.cause);
 }
 
+void encode(sd_bus_message* message, const MetadataView& view) {
+    Dict dict{message};
+    identity(dict, view.uri, view.uuid);
+    dict.text("metadata", view.metadata);
+}
+
 void encode(sd_bus_message* message, const UriView& view) {
     Dict dict{message};
     dict.text("uri", view.uri);

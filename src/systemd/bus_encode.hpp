@@ -13,6 +13,7 @@
 namespace guestd::bus {
 
 void encode(sd_bus_message* message, const GuestView& view);
+void encode(sd_bus_message* message, const MetadataView& view);
 void encode(sd_bus_message* message, const UriView& view);
 void encode(sd_bus_message* message, const RunView& view);
 void encode(sd_bus_message* message, const RunGuestRecord& record);

@@ -47,6 +47,17 @@ struct GuestView {
     std::string cause;
 };
 
+/// Bytes that the metadata in one answer may have together: 2,000 guests with 2 KiB each. The bus
+/// lets no message have more than 32 MiB, and the loop writes it.
+inline constexpr std::size_t kMostMetadata = 4 * 1024 * 1024;
+
+/// A guest's own policy, as its definition has it.
+struct MetadataView {
+    std::string uri;
+    Uuid uuid;
+    std::string metadata;  ///< XML
+};
+
 struct UriView {
     std::string uri;
     bool connected = false;
@@ -133,6 +144,9 @@ public:
     virtual std::optional<ProgressView> progress() const = 0;
     /// Guests whose name matches any of the globs, or whose UUID is one; all when there are none.
     virtual std::vector<GuestView> guests(const std::vector<std::string>& globs) const = 0;
+    /// Of those guests, chosen as for guests(), the ones that have any. Fails above kMostMetadata.
+    virtual Result<std::vector<MetadataView>> metadata(
+        const std::vector<std::string>& globs) const = 0;
     virtual std::vector<UriView> uris() const = 0;
     virtual std::vector<ResumeEntry> resume_list() const = 0;
 

@@ -71,6 +71,13 @@ void list_guests(Facade& facade, const Call& call) {
     answer_list(call, facade.guests(read_strings(call->message())));
 }
 
+void list_metadata(Facade& facade, const Call& call) {
+    const auto metadata = facade.metadata(read_strings(call->message()));
+    if (!metadata)
+        throw Failure{metadata.error()};
+    answer_list(call, *metadata);
+}
+
 void list_uris(Facade& facade, const Call& call) {
     answer_list(call, facade.uris());
 }

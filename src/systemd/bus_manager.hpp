@@ -11,6 +11,7 @@ namespace guestd::bus {
 
 void status(Facade& facade, const Call& call);
 void list_guests(Facade& facade, const Call& call);
+void list_metadata(Facade& facade, const Call& call);
 void list_uris(Facade& facade, const Call& call);
 void list_resume_list(Facade& facade, const Call& call);
 void list_runs(Facade& facade, const Call& call);

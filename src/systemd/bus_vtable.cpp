@@ -68,6 +68,8 @@ const sd_bus_vtable vtable[] = {
     SD_BUS_METHOD_WITH_NAMES("Status", "", NAMES0, "a{sv}", NAMES1(status), method<status>, kOpen),
     SD_BUS_METHOD_WITH_NAMES("ListGuests", "as", NAMES1(globs), "aa{sv}", NAMES1(guests),
                              method<list_guests>, kOpen),
+    SD_BUS_METHOD_WITH_NAMES("ListMetadata", "as", NAMES1(globs), "aa{sv}", NAMES1(metadata),
+                             method<list_metadata>, kOpen),
     SD_BUS_METHOD_WITH_NAMES("ListUris", "", NAMES0, "aa{sv}", NAMES1(uris), method<list_uris>,
                              kOpen),
     SD_BUS_METHOD_WITH_NAMES("ListResumeList", "", NAMES0, "aa{sv}", NAMES1(entries),

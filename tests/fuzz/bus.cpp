@@ -41,6 +41,13 @@ public:
             found.push_back({.uri = glob, .uuid = {}, .name = glob});
         return found;
     }
+    Result<std::vector<bus::MetadataView>> metadata(
+        const std::vector<std::string>& globs) const override {
+        std::vector<bus::MetadataView> found;
+        for (const auto& glob : globs)
+            found.push_back({.uri = "test:///a", .uuid = {}, .metadata = glob});
+        return found;
+    }
     std::vector<bus::UriView> uris() const override { return {{.uri = "test:///a"}}; }
     std::vector<ResumeEntry> resume_list() const override { return {ResumeEntry{}}; }
     void runs(unsigned limit, bus::Reply<std::vector<bus::RunView>> reply) override {

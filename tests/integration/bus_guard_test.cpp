@@ -20,8 +20,9 @@ constexpr uid_t kNobody = 65534;
 constexpr const char* kIntrospectable = "org.freedesktop.DBus.Introspectable";
 
 /// Everybody may read. A new method stands here, or it asks polkit, or the tests below fail.
-const std::set<std::string> kReading = {"Status",   "ListGuests", "ListUris", "ListResumeList",
-                                        "ListRuns", "RunGuests",  "RunSpans", "Explain"};
+const std::set<std::string> kReading = {"Status",         "ListGuests", "ListMetadata",
+                                        "ListUris",       "ListRuns",   "RunGuests",
+                                        "ListResumeList", "RunSpans",   "Explain"};
 
 struct Method {
     std::string path;

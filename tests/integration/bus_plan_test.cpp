@@ -238,5 +238,26 @@ TEST_F(GuestctlPlan, UsesGuestsAndHistoryOfGuestd) {
     EXPECT_EQ(guestctl({"plan", "drain"}).status, 3);
 }
 
+TEST_F(GuestctlPlan, UsesTheMetadataOfGuestdsGuests) {
+    guestd->on_loop([&](Server&) {
+        for (auto& guest : facade.guest_views)
+            guest.state = GuestState::running;
+    });
+    const auto begin_of_db = [&] {
+        return seconds(
+            guest_in(json_of({"plan", "drain", "--config", config}), "db")["begin_usec"]);
+    };
+    EXPECT_EQ(begin_of_db(), 0);
+    guestd->on_loop([&](Server&) {
+        const auto& web = facade.guest_views[1];
+        facade.metadata_views = {
+            {web.uri, web.uuid,
+             R"(<policy xmlns="urn:guestd:policy:1"><set key="after" value="db"/></policy>)"}};
+    });
+    EXPECT_EQ(begin_of_db(), 20) << "after web, of whose time nothing is known";
+    guestd->on_loop([&](Server&) { facade.error = Error{ErrorCode::refused, "too much"}; });
+    EXPECT_THAT(guestctl({"plan", "drain"}).err, HasSubstr("too much"));
+}
+
 }  // namespace
 }  // namespace guestd::bus::test

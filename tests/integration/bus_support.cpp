@@ -129,6 +129,13 @@ std::vector<GuestView> StubFacade::guests(const std::vector<std::string>& globs)
     return found;
 }
 
+Result<std::vector<MetadataView>> StubFacade::metadata(
+    const std::vector<std::string>& /*globs*/) const {
+    if (error)
+        return tl::unexpected<Error>{*error};
+    return metadata_views;
+}
+
 void StubFacade::runs(unsigned limit, Reply<std::vector<RunView>> reply) {
     if (drop_replies)
         return;

@@ -47,6 +47,7 @@ public:
     std::optional<ProgressView> progress_view;
     std::vector<GuestView> guest_views;
     std::vector<UriView> uri_views;
+    std::vector<MetadataView> metadata_views;
     std::vector<ResumeEntry> resume_entries;
     std::vector<RunView> run_views;
     std::vector<RunGuestRecord> run_guest_records;
@@ -74,6 +75,8 @@ public:
     StatusView status() const override;
     std::optional<ProgressView> progress() const override;
     std::vector<GuestView> guests(const std::vector<std::string>& globs) const override;
+    Result<std::vector<MetadataView>> metadata(
+        const std::vector<std::string>& globs) const override;
     std::vector<UriView> uris() const override { return uri_views; }
     std::vector<ResumeEntry> resume_list() const override { return resume_entries; }
     void runs(unsigned limit, Reply<std::vector<RunView>> reply) override;
@@ -141,7 +144,8 @@ public:
     Guestctl(const Guestctl&) = delete;
     Guestctl& operator=(const Guestctl&) = delete;
 
-    /// Reads until the output, or what comes beside it, contains `text`. False when it ended before.
+    /// Reads until the output, or what comes beside it, contains `text`. False when it ended
+    /// before.
     bool read_until(const std::string& text);
     void type(const std::string& text);
     Finished finish();

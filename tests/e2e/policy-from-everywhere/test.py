@@ -3,6 +3,8 @@
 each value came from, and the drain does what it says. One guest is never touched; one that is only
 transient stays, as libvirt-guests' PERSISTENT_ONLY means."""
 
+import json
+
 from support import Fleet, expect
 
 from guests import Guest
@@ -46,6 +48,11 @@ def run(context):
     expect("/etc/default/guestd:1" in came_from(host, "passing", "shutdown.transient"),
            came_from(host, "passing", "shutdown.transient"))
     expect("no.such.key" in host.out("guestctl show plain2"), "the bad key was not reported")
+
+    plan = json.loads(host.exec("guestctl --json plan drain").out)
+    planned = {each["name"]: each["outcome"] for each in plan["expected"]["guests"]}
+    expect(planned.get("plain1") != "saved" and planned.get("plain2") == "saved",
+           f"planned without its metadata: {planned}")
 
     host.exec("guestctl drain --yes --wait plain1 plain2", timeout=60, check=True)
     expect(plain.traces() == {"plain1": "UAD", "plain2": "U"}, f"{plain.traces()}")
