@@ -83,6 +83,7 @@ struct Choice {
 private:
     static std::vector<std::string_view> texts() {
         std::vector<std::string_view> texts;
+        texts.reserve(std::size(kWords<E>));
         for (const auto& word : kWords<E>)
             texts.push_back(word.text);
         return texts;

@@ -28,7 +28,7 @@
 namespace guestd::config {
 
 /// Larger metadata is ignored as a whole.
-inline constexpr std::size_t kLargestMetadata = 64 * 1024;
+inline constexpr std::size_t kLargestMetadata = std::size_t{64} * 1024;
 
 /// Behind so many problems no more are told: a person needs no more, and each costs time.
 inline constexpr std::size_t kMostProblems = 32;

@@ -19,7 +19,7 @@
 namespace guestd::config {
 
 /// Larger files are refused. A thousand [[guest]] tables take a tenth of it.
-inline constexpr std::size_t kLargestFile = 1024 * 1024;
+inline constexpr std::size_t kLargestFile = std::size_t{1024} * 1024;
 /// Configuration is read before the state folder is known to work: an endless folder must not
 /// keep guests unprotected.
 inline constexpr std::size_t kMostSources = 256;

@@ -94,6 +94,7 @@ GuestProgress progress_of(const Task& task);
 template <class Tasks>
 std::vector<GuestProgress> progress_of_all(const Tasks& tasks) {
     std::vector<GuestProgress> guests;
+    guests.reserve(tasks.size());
     for (const auto& [id, task] : tasks)
         guests.push_back(progress_of(task));
     return guests;

@@ -16,7 +16,7 @@ namespace guestd::ctl {
 namespace {
 
 /// Ten thousand guests with metadata of a kilobyte each.
-constexpr std::size_t kLargestInput = 16 * 1024 * 1024;
+constexpr std::size_t kLargestInput = std::size_t{16} * 1024 * 1024;
 
 [[noreturn]] void refuse(const char* doing, const std::string& path, int error) {
     throw Stop{kExitFailure, std::string{"cannot "} + doing + " " + path + ": " + strerror(error)};

@@ -14,7 +14,7 @@ namespace guestd::libvirt {
 
 namespace {
 
-constexpr std::size_t kMaxMetadata = 64 * 1024;
+constexpr std::size_t kMaxMetadata = std::size_t{64} * 1024;
 
 struct State {
     int state = 0;

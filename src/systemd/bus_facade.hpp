@@ -49,7 +49,7 @@ struct GuestView {
 
 /// Bytes that the metadata in one answer may have together: 2,000 guests with 2 KiB each. The bus
 /// lets no message have more than 32 MiB, and the loop writes it.
-inline constexpr std::size_t kMostMetadata = 4 * 1024 * 1024;
+inline constexpr std::size_t kMostMetadata = std::size_t{4} * 1024 * 1024;
 
 /// A guest's own policy, as its definition has it.
 struct MetadataView {

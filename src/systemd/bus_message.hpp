@@ -68,7 +68,7 @@ std::uint32_t read_u32(sd_bus_message* message);
 /// Bytes that the texts of one array may have together; each counts at least kTextCost. More names
 /// than anybody types, and few enough that a comparison of all with every guest does not hold the
 /// loop: also who may not command may ask for that.
-inline constexpr std::size_t kMostTextBytes = 32 * 1024;
+inline constexpr std::size_t kMostTextBytes = std::size_t{32} * 1024;
 inline constexpr std::size_t kTextCost = 8;
 /// An as. A Failure when it is too large.
 std::vector<std::string> read_strings(sd_bus_message* message);

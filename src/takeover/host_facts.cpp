@@ -18,7 +18,7 @@ constexpr const char* kUnitFolders[] = {"/etc/systemd/system", "/run/systemd/sys
 constexpr const char* kActive = "/run/systemd/units/invocation:";
 constexpr const char* kQemuConf = "/etc/libvirt/qemu.conf";
 /// The one that libvirt ships has 40 KiB.
-constexpr std::size_t kLargestQemuConf = 1024 * 1024;
+constexpr std::size_t kLargestQemuConf = std::size_t{1024} * 1024;
 
 /// Also a link that leads nowhere.
 bool is_there(const fs::path& path) {
