@@ -68,7 +68,7 @@ void Writer::work() noexcept {
             settle();
             continue;
         }
-        settled_ = false;
+        settled_ = unsettled_ = false;
         write_all();
         answer();
         keep_undone();
@@ -88,7 +88,7 @@ bool Writer::collect() {
     if (jobs_.empty() && settled_)
         wake_.wait(lock, ready);
     else
-        wake_.wait_for(lock, jobs_.empty() ? kSettleAfter : kRetryEvery, ready);
+        wake_.wait_for(lock, jobs_.empty() && !unsettled_ ? kSettleAfter : kRetryEvery, ready);
     if (stopping_ && queue_.empty())
         return false;
     for (auto& write : queue_) {
@@ -103,6 +103,7 @@ bool Writer::collect() {
 /// from a copy (schema.cpp): nothing stays in the log for long.
 void Writer::settle() {
     settled_ = db_ == nullptr || db_->empty_log();
+    unsettled_ = !settled_;
 }
 
 bool Writer::is_open() {
