@@ -79,7 +79,7 @@ Result<void> App::set_up_loop() {
     // Before any thread is made: they inherit the blocked signals.
     if (auto done = set_up_signals(); !done)
         return done;
-    auto inbox = systemd::Inbox::create(*loop_, [this](std::vector<Event> events) {
+    auto inbox = systemd::Inbox::create(*loop_, [this](const std::vector<Event>& events) {
         for (const auto& event : events)
             feed(event);
     });

@@ -269,6 +269,7 @@ Result<std::vector<bus::SettingView>> BusFacade::explain(const std::string& gues
             return fail(ErrorCode::invalid, "there is no guest " + bus::raw_quote(guest));
     }
     std::vector<bus::SettingView> views;
+    views.reserve(settings.size() + ignored.size());
     for (auto& setting : settings)
         views.push_back({std::move(setting.key), std::move(setting.value),
                          config::origin_text(setting.origin)});

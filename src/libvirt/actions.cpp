@@ -228,7 +228,7 @@ Acted act(UriContext& context, virDomainPtr domain, const Call& call) {
     if (auto acted = ask_more(context, domain, call)) {
         return std::move(*acted);
     }
-    const auto acted = outcome(ask(context, domain, call));
+    auto acted = outcome(ask(context, domain, call));
     if (!acted.fault && (call.kind == CallKind::remember || call.kind == CallKind::forget)) {
         context.outlet.marked(call.guest.uuid, call.kind == CallKind::remember);
     }

@@ -181,7 +181,7 @@ void open_checked(const fs::path& file, const std::string& boot_id, Opening& out
 
 /// The log goes first: after a crash in between, the database is still there to be set aside.
 fs::path set_aside(const fs::path& file, const std::string& kind) {
-    const fs::path aside = aside_name(file, kind);
+    fs::path aside = aside_name(file, kind);
     for (const char* part : {"-wal", "-shm"})
         if (fs::exists(file.string() + part))
             fs::rename(file.string() + part, aside.string() + part);

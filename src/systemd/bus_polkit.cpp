@@ -67,7 +67,7 @@ void ask(sd_bus_message* message, Question made, std::chrono::microseconds timeo
     // From here the slot owns the question, and the bus the slot. A bus that goes away answers all
     // that is open with an error first.
     sd_bus_slot_set_destroy_callback(slot, free_question);
-    question.release();
+    static_cast<void>(question.release());
     sd_bus_slot_set_floating(slot, 1);
     sd_bus_slot_unref(slot);
 }
