@@ -56,6 +56,7 @@ class Rounds:
     def __init__(self, world, observer, chance, guests):
         self.world, self.observer, self.chance = world, observer, chance
         self.operations = 0
+        self.ahead = ["glob", "storm", "churn", "libvirtd killed", "drain and boot"]
         self.names = [f"{KINDS[n % len(KINDS)]}-{n}" for n in range(guests)]
         self.files = {}
         for name in self.names:
@@ -222,24 +223,32 @@ class Rounds:
                     chosen(first.running & first.transient))
 
     def restart(self):
-        """libvirtd killed at rest or in a run: its guests are gone with it."""
-        run = self.chance.choice([None, ["boot"], ["drain", "--yes"]])
-        if run:
-            self.begin(*run)
+        """libvirtd killed at rest or in a run: its guests are gone with it, the list is not."""
+        before, must = Before(self.world), self.listed(transient=False)
+        kind = self.chance.choice(["rest", "boot", "drain"])
+        run = None if kind == "rest" else self.begin(kind, *(["--yes"] if kind == "drain" else []))
         self.operations += 1
         self.world.restart_libvirtd()
         self.observer.listen()
         self.virsh([f"define {self.files[name]}" for name in self.names])
         self.finish()
+        kept = self.listed() | running(self.world)
+        if kind == "drain":
+            must |= before.running - before.transient
+        if kind == "boot":  # brought back, and lost with libvirtd afterwards
+            kept |= {name for name, outcome in self.outcomes(run)[0].items()
+                     if outcome in ("started", "already-running")}
+        expect_same(f"lost with libvirtd ({kind})", must - kept, set())
         self.populate()
 
     def round(self):
-        """One of them by chance; its name."""
+        """One of them, at first each of the short ones, then by chance; its name."""
         # After a cancelled drain whoever may still obey is watched for two minutes: seldom.
         kinds = {"drain and boot": (40, self.drain_and_boot), "churn": (25, lambda: self.churn(50)),
                  "storm": (20, lambda: self.drain_and_boot(True)), "glob": (9, self.some_guests),
                  "libvirtd killed": (4, self.restart), "cancelled drain": (2, self.cancelled_drain)}
-        name = self.chance.choices(list(kinds), [weight for weight, _ in kinds.values()])[0]
+        name = self.ahead.pop() if self.ahead else \
+            self.chance.choices(list(kinds), [weight for weight, _ in kinds.values()])[0]
         kinds[name][1]()
         self.settle()
         return name
