@@ -108,8 +108,7 @@ std::unique_ptr<Database> prepare(const fs::path& file) {
     ::chmod(file.c_str(), 0600);
     require_known_version(*db);
     require_whole(*db);
-    // Nothing old is left behind what a log that begins anew holds: is_cut_short() counts on it.
-    db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 0;");
+    db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     return db;
 }
 
@@ -119,12 +118,24 @@ std::unique_ptr<Database> reopen(const fs::path& file) {
     return db;
 }
 
+using Word = std::array<char, 4>;
+
+template <std::size_t count>
+std::array<Word, count> words_at(std::istream& in, std::uint64_t at) {
+    std::array<Word, count> words{};
+    in.seekg(static_cast<std::streamoff>(at));
+    for (auto& word : words)
+        in.read(word.data(), word.size());
+    return words;
+}
+
 /// SQLite reads its log as far as the checksums are right, and takes the rest for a transaction
 /// that was not finished. It was, if a frame there says that it ends one: the process that wrote it
 /// may have been killed, but writes frames in their order, and that one last.
 bool is_cut_short(Database& db, const fs::path& log) {
-    constexpr std::uint64_t kHead = 32;       // of the log
-    constexpr std::uint64_t kFrameHead = 24;  // page number, pages of the file or 0, …
+    constexpr std::uint64_t kHead = 32;       // of the log: magic number, …, salts, checksum
+    constexpr std::uint64_t kFrameHead = 24;  // page number, pages of the file or 0, salts, …
+    constexpr std::string_view kMagic = "7\x7f\x06";
     const auto taken = db.frames_in_log();
     std::error_code none;
     const auto size = fs::file_size(log, none);
@@ -132,10 +143,13 @@ bool is_cut_short(Database& db, const fs::path& log) {
         return false;
     const auto frame = kFrameHead + static_cast<std::uint64_t>(db.number("PRAGMA page_size"));
     std::ifstream in{log, std::ios::binary};
+    const auto head = words_at<6>(in, 0);
+    const bool has_head = std::string_view{head[0].data(), kMagic.size()} == kMagic;
     for (auto at = kHead + *taken * frame; at + frame <= size; at += frame) {
-        std::array<char, 4> pages{};
-        in.seekg(static_cast<std::streamoff>(at + sizeof(std::uint32_t)));
-        if (in.read(pages.data(), pages.size()) && pages != std::array<char, 4>{})
+        const auto [pages, salt_1, salt_2] = words_at<3>(in, at + sizeof(Word));
+        // A log that begins anew, over the old one, changes both salts; a flipped bit one of them.
+        const bool older = has_head && salt_1 != head[4] && salt_2 != head[5];
+        if (pages != Word{} && !older)
             return true;
     }
     return false;
@@ -161,6 +175,7 @@ void open_for_writing(const fs::path& file, const std::string& boot_id, Opening&
         throw Untrusted{"damaged", "the file is empty"};
     auto db = prepare(file);
     look_at_log(*db, file, out);
+    db->empty_log();  // so that the next start, after another kill, does not find the same in it
     migrate(*db);
     load(*db, boot_id, out);
     probe_write(*db, boot_id, out);

@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 /// How soon to try again what the disk would not take. The place may heal (space freed, a folder
 /// made writable); a try costs one failing transaction.
 constexpr auto kRetryEvery = 10s;
-/// How soon after the last write SQLite's log is emptied: later than a run makes the next one, as a
-/// rule, for that write waits.
+/// How soon after the last write SQLite's log is emptied, once a run has ended: what the daemon
+/// writes then, such as a next run that was waiting, does not come behind it.
 constexpr auto kSettleAfter = 1s;
 /// A service that stops while the host stays up has 2 s for everything (spec, section 2).
 constexpr auto kFinishWithin = 1s;
@@ -68,7 +68,7 @@ void Writer::work() noexcept {
             settle();
             continue;
         }
-        settled_ = unsettled_ = false;
+        unsettled_ = false;
         write_all();
         answer();
         keep_undone();
@@ -85,7 +85,7 @@ void Writer::work() noexcept {
 bool Writer::collect() {
     std::unique_lock lock{mutex_};
     const auto ready = [this] { return stopping_ || !queue_.empty(); };
-    if (jobs_.empty() && settled_)
+    if (jobs_.empty() && !to_settle_)
         wake_.wait(lock, ready);
     else
         wake_.wait_for(lock, jobs_.empty() && !unsettled_ ? kSettleAfter : kRetryEvery, ready);
@@ -93,6 +93,9 @@ bool Writer::collect() {
         return false;
     for (auto& write : queue_) {
         const StoreId id = id_of(write);
+        // No write of a run waits for it, the intent of a drain least of all.
+        to_settle_ = std::holds_alternative<StoreRunEnd>(write) ||
+                     (to_settle_ && !std::holds_alternative<StoreRun>(write));
         jobs_.push_back(Job{std::move(write), id, {}, false});
     }
     queue_.clear();
@@ -100,10 +103,9 @@ bool Writer::collect() {
 }
 
 /// A flipped bit in SQLite's log drops what follows it, where one in the file is noticed and mended
-/// from a copy (schema.cpp): nothing stays in the log for long.
+/// from a copy (schema.cpp): what a run leaves behind does not stay in the log.
 void Writer::settle() {
-    settled_ = db_ == nullptr || db_->empty_log();
-    unsettled_ = !settled_;
+    to_settle_ = unsettled_ = db_ != nullptr && !db_->empty_log();
 }
 
 bool Writer::is_open() {

@@ -68,8 +68,8 @@ private:
     Open reopen_;                   // the thread's; null: there is no hope
     std::string why_not_;           // the thread's: the last fault of the place, "" = none
     Jobs jobs_;                     // the thread's: what is to be written, oldest first
-    bool settled_ = false;          // the thread's: nothing is left in SQLite's log
-    bool unsettled_ = false;        // the thread's: it could not be emptied, for now
+    bool to_settle_ = false;        // the thread's: SQLite's log is to be emptied
+    bool unsettled_ = false;        // the thread's: it could not be, for now
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;

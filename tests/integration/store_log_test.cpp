@@ -52,7 +52,7 @@ StoreRun drain_of_all(StoreId id) {
     return {.id = id, .run = drain_run(1), .entries = all_guests()};
 }
 
-TEST(StoreLog, IsEmptiedWhenNothingIsWritten) {
+TEST(StoreLog, IsEmptiedWhenARunHasEnded) {
     const TempDir dir;
     reopen(dir);
     Answers answers;
@@ -60,7 +60,8 @@ TEST(StoreLog, IsEmptiedWhenNothingIsWritten) {
     const int watch = ::inotify_init1(IN_CLOEXEC);
     ASSERT_GE(::inotify_add_watch(watch, log_of(dir).c_str(), IN_MODIFY), 0);
     opened.store->write(drain_of_all(1));
-    ASSERT_TRUE(answers.of(1).durable);
+    opened.store->write(StoreRunEnd{.id = 2, .run = drain_run(1)});
+    ASSERT_TRUE(answers.of(2).durable);
     // Each change of the log wakes us; a log that is never emptied ends this after half a minute.
     pollfd fd{.fd = watch, .events = POLLIN, .revents = 0};
     while (fs::file_size(log_of(dir)) > 0 && ::poll(&fd, 1, 30'000) > 0) {
@@ -85,23 +86,9 @@ TEST(StoreLog, IsEmptiedAtTheEndAlsoWhileSomebodyHasTheFileOpen) {
     EXPECT_EQ(fs::file_size(log_of(dir)), 0U);
 }
 
-/// Frames of an older log, behind those of the newer one, would look like ones that were dropped.
-TEST(StoreLog, KeepsNothingOldBehindWhatIsNew) {
-    const TempDir dir{"/dev/shm"};
-    Answers answers;
-    const auto opened = open_store(dir, answers);
-    StoreEntries many{.id = 1, .entries = {}};
-    for (unsigned number = 0; number < 2000; ++number)
-        many.entries.push_back(entry(number, std::string(1000, 'x')));
-    opened.store->write(many);  // more pages than SQLite leaves in a log
-    ASSERT_TRUE(answers.of(1).durable);
-    opened.store->write(StoreEntries{.id = 2, .entries = {entry(1)}});
-    ASSERT_TRUE(answers.of(2).durable);
-    EXPECT_LT(fs::file_size(log_of(dir)), 100 * kPage);
-}
-
-/// What a SIGKILL right after the list was stored leaves: the file as it was, and the log.
+/// What a SIGKILL leaves: the file as it was, and the log.
 struct Killed {
+    /// Right after the list was stored.
     Killed() {
         const TempDir dir{"/dev/shm"};
         reopen(dir);
@@ -110,12 +97,20 @@ struct Killed {
         const auto opened = open_store(dir, answers);
         opened.store->write(drain_of_all(1));
         EXPECT_TRUE(answers.of(1).durable);
-        file = slurp(dir.db());
-        log = slurp(log_of(dir));
+        *this = Killed{dir};
     }
+    /// Now.
+    explicit Killed(const TempDir& dir) : file(slurp(dir.db())), log(slurp(log_of(dir))) {}
     std::string file;
     std::string log;
 };
+
+void leave(const TempDir& dir, const Killed& killed, const std::string& log) {
+    fs::remove_all(dir.state());
+    fs::create_directories(dir.state());
+    spit(dir.db(), killed.file);
+    spit(log_of(dir), log);
+}
 
 struct Found {
     std::vector<ResumeEntry> list;
@@ -125,10 +120,7 @@ struct Found {
 
 /// What guestd makes of it, in memory: thousands of files would each wait for the disk.
 Found open_with(const TempDir& dir, const Killed& killed, const std::string& log) {
-    fs::remove_all(dir.state());
-    fs::create_directories(dir.state());
-    spit(dir.db(), killed.file);
-    spit(log_of(dir), log);
+    leave(dir, killed, log);
     Answers answers;
     auto opened = open_store(dir, answers);
     return {opened.restored.resume_list, opened.restored.unfinished, opened.remarks};
@@ -170,6 +162,42 @@ TEST(StoreLog, IsKeptWhenItIsDamaged) {
     ASSERT_EQ(kept.size(), 1U);
     EXPECT_EQ(slurp(kept[0]), log);
     EXPECT_THAT(joined(found.remarks), HasSubstr(kept[0].filename().string()));
+}
+
+TEST(StoreLog, WhoseHeadIsGoneIsDamaged) {
+    const Killed killed;
+    const TempDir dir{"/dev/shm"};
+    std::string log = killed.log;
+    log.replace(0, 512, std::string(512, '\0'));
+    EXPECT_THAT(open_with(dir, killed, log).remarks, ElementsAre(HasSubstr("was damaged")));
+}
+
+TEST(StoreLog, IsEmptiedAtTheStartAfterAKill) {
+    const Killed killed;
+    const TempDir dir{"/dev/shm"};
+    leave(dir, killed, killed.log);
+    Answers answers;
+    const auto opened = open_store(dir, answers);
+    EXPECT_LT(fs::file_size(log_of(dir)), killed.log.size());
+}
+
+/// SQLite begins a log anew by writing over the old one, which may be longer.
+TEST(StoreLog, ThatAKilledGuestdBeganAnewIsNotDamaged) {
+    const Killed killed;
+    const TempDir dir{"/dev/shm"};
+    const Killed anew = [&] {
+        leave(dir, killed, killed.log);
+        Answers answers;
+        const auto opened = open_store(dir, answers);
+        return Killed{dir};
+    }();
+    ASSERT_GT(anew.log.size(), kLogHead);
+    ASSERT_LT(anew.log.size(), killed.log.size());
+    for (std::size_t at = kLogHead; at <= anew.log.size(); at += kFrameHead + kPage) {
+        const Found found = open_with(dir, anew, anew.log.substr(0, at) + killed.log.substr(at));
+        EXPECT_EQ(found.list, all_guests());
+        EXPECT_THAT(found.remarks, IsEmpty()) << at;
+    }
 }
 
 TEST(StoreLog, ThatAKilledGuestdWasWritingIsNotDamaged) {
