@@ -252,11 +252,11 @@ struct Method {
     const char* name;
     const char* signature;
 };
-constexpr Method kMethods[] = {{"Status", ""},         {"ListGuests", "as"}, {"ListUris", ""},
-                               {"ListResumeList", ""}, {"ListRuns", "u"},    {"RunGuests", "u"},
-                               {"RunSpans", "u"},      {"Explain", "ss"},    {"Boot", "asa{sv}"},
-                               {"Drain", "asa{sv}"},   {"Cancel", "u"},      {"Remember", "ss"},
-                               {"Forget", "ss"},       {"Reload", ""}};
+constexpr Method kMethods[] = {{"Status", ""},      {"ListGuests", "as"},   {"ListMetadata", "as"},
+                               {"ListUris", ""},    {"ListResumeList", ""}, {"ListRuns", "u"},
+                               {"RunGuests", "u"},  {"RunSpans", "u"},      {"Explain", "ss"},
+                               {"Boot", "asa{sv}"}, {"Drain", "asa{sv}"},   {"Cancel", "u"},
+                               {"Remember", "ss"},  {"Forget", "ss"},       {"Reload", ""}};
 
 bus::Message call_of(sd_bus* client, FuzzedDataProvider& from) {
     sd_bus_message* made = nullptr;
