@@ -180,7 +180,7 @@ void CallPool::run(const WorkerPtr& worker, const Call& call) {
             context_->outlet.post(carried.result);
             return;
         }
-        if (context_->outlet.post(carried.result, carried.place)) {
+        if (context_->outlet.post(carried.result, carried.place, carried.depth)) {
             return;
         }
         read_again(*context_, worker->connection, carried);

@@ -21,12 +21,6 @@ std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain)
 /// job. Cut at 64 KiB: policy is some hundred bytes, more is a mistake or an attack. Blocks.
 std::string read_metadata(const UriContext& context, virDomainPtr domain);
 
-enum class Depth {
-    least,  ///< what libvirtd's priority workers tell: it must get through when nothing else does
-    state,  ///< state and flags; the rest as last read, if it has been
-    definition,  ///< everything
-};
-
 /// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Blocks.
 std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth);
 

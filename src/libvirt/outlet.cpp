@@ -152,7 +152,7 @@ void Outlet::begin_listing() {
     ++listings_;
 }
 
-void Outlet::remember(const GuestInfo& info) {
+void Outlet::remember(const GuestInfo& info, Depth depth) {
     auto& guest = known_[info.uuid];
     guest = KnownGuest{.name = info.name,
                        .persistent = info.persistent,
@@ -163,7 +163,7 @@ void Outlet::remember(const GuestInfo& info) {
                        .metadata = info.metadata,
                        .remembered = info.remembered,
                        .autostart = info.autostart,
-                       .stale = false,
+                       .stale = depth == Depth::least && guest.stale,
                        .disks = std::move(guest.disks)};
 }
 
@@ -178,7 +178,7 @@ void Outlet::publish(InventoryListed listing) {
     ++listings_;
     outage_told_ = false;
     for (const auto& guest : listing.guests) {
-        remember(guest);
+        remember(guest, Depth::definition);
     }
     listing.uri = uri_;
     sink_(std::move(listing));
@@ -240,7 +240,7 @@ Outlet::Mark Outlet::mark(const Uuid& uuid) const {
     return current(uuid);
 }
 
-bool Outlet::post(const CallReturned& result, const Mark& seen) {
+bool Outlet::post(const CallReturned& result, const Mark& seen, Depth depth) {
     const std::lock_guard lock{mutex_};
     if (closed_) {
         return true;
@@ -249,7 +249,7 @@ bool Outlet::post(const CallReturned& result, const Mark& seen) {
         return false;
     }
     if (result.observed && result.observed->state != GuestState::absent) {
-        remember(*result.observed);
+        remember(*result.observed, depth);
     }
     sink_(result);
     return true;

@@ -26,6 +26,13 @@
 
 namespace guestd::libvirt {
 
+/// How much of a guest one reading reads.
+enum class Depth {
+    least,  ///< what libvirtd's priority workers tell: it must get through when nothing else does
+    state,  ///< state and flags; the rest as last read, if it has been and is not stale
+    definition,  ///< everything
+};
+
 /// What changes only with a guest's definition, or with an event of its own.
 struct KnownGuest {
     std::string name;
@@ -77,8 +84,9 @@ public:
 
     // Workers.
     Mark mark(const Uuid& uuid) const;
-    /// False, and nothing is told, when the guest has changed since `mark`.
-    bool post(const CallReturned& result, const Mark& mark);
+    /// False, and nothing is told, when the guest has changed since `mark`. `depth` is that of the
+    /// reading: what was stale before it stays so when it left the definition out.
+    bool post(const CallReturned& result, const Mark& mark, Depth depth = Depth::state);
     /// What no event of a guest can overtake: without a state, progress, what is watched.
     void post(Event event);
     /// Whether it is to be brought back; see marks.hpp.
@@ -92,7 +100,7 @@ public:
 private:
     void tell(Event event);
     void outdate(const Uuid& uuid);
-    void remember(const GuestInfo& info);
+    void remember(const GuestInfo& info, Depth depth);
     void count_change(const Uuid& uuid);
     Mark current(const Uuid& uuid) const;
     /// Sets the event's `persistent` by what is known, and what is known by the event.

@@ -122,6 +122,22 @@ TEST_F(LibvirtCalls, ReadsARedefinedGuestAgain) {
     EXPECT_EQ(call(uuid, CallKind::resume).observed.value().memory, Bytes{128ULL << 20});
 }
 
+// What is read after it is only what gets through when nothing else does.
+TEST_F(LibvirtCalls, DestroyingARedefinedGuestDoesNotHideItsNewDefinition) {
+    const auto uuid = daemon_.define("guest");
+    listed();
+    EXPECT_EQ(call(uuid, CallKind::start).observed.value().memory, Bytes{64ULL << 20});
+    daemon_.define_xml("<domain type='test'><name>guest</name><uuid>" + uuid.str() +
+                       "</uuid><metadata><policy xmlns='urn:guestd:policy:1' tier='critical'/>"
+                       "</metadata><memory unit='MiB'>128</memory><os><type>hvm</type></os>"
+                       "</domain>");
+    EXPECT_TRUE(event(uuid, Lifecycle::defined));
+    ASSERT_EQ(call(uuid, CallKind::destroy_forced).status, CallStatus::done);
+    const auto probed = call(uuid, CallKind::probe).observed.value();
+    EXPECT_EQ(probed.memory, Bytes{128ULL << 20});
+    EXPECT_THAT(probed.metadata, ::testing::HasSubstr("critical"));
+}
+
 // Only a listing with statistics tells it; this driver has none.
 TEST_F(LibvirtCalls, ReadsTheMemoryOfAGuestThatRuns) {
     const auto uuid = daemon_.define("guest");
