@@ -111,7 +111,9 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     if (depth == Depth::least) {
         return info;
     }
-    // Drivers without statistics list no memory; nobody asks for that of a guest that is off.
+    // Drivers without statistics (libvirt's test driver, a few others) list no memory. Of a guest
+    // that is off only a boot would want it, to hold its start (min_free_memory); four more round
+    // trips for each guest that stops are not worth that.
     const bool lacks_memory = known && known->memory == Bytes{} && is_active(info.state);
     if (depth == Depth::definition || !known || known->stale || lacks_memory) {
         read_definition(context, domain, info);
