@@ -207,9 +207,10 @@ int App::run() {
     return code < 0 ? kExitFault : code;
 }
 
-/// Once. The first word about the bus may come before there is anything to be ready for.
+/// Once. The first word about the bus may come before there is anything to be ready for, or when
+/// guestd is to stop already.
 void App::tell_ready() {
-    if (!running_ || std::exchange(ready_told_, true))
+    if (!running_ || stopping_ || std::exchange(ready_told_, true))
         return;
     ready_by_.disarm();
     supervisor_.ready();

@@ -92,6 +92,7 @@ private:
     bool safe_boot() const;
     void note_marks(const Event& event);
     void tell_unmatched();
+    Result<void> read_configuration_again();
     bool drain_is_stored();
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);

@@ -41,6 +41,7 @@ void App::stop_requested() {
         log_line(LogLevel::info, ids::kStopping, "already stopping");
         return;
     }
+    ready_by_.disarm();
     supervisor_.stopping();
     switch (config_->daemon().on_stop) {
         case OnStop::leave:
@@ -173,13 +174,23 @@ bool App::forget(const std::string& uri, const Uuid& uuid) {
     return found;
 }
 
+/// The end of a reload is told as READY=1: of one in the middle of the start that would be too
+/// early, so that one is a part of the start.
 Result<void> App::reload() {
-    supervisor_.reloading();
+    const bool tells = ready_told_ && !stopping_;
+    if (tells)
+        supervisor_.reloading();
+    auto done = read_configuration_again();
+    if (tells)
+        supervisor_.ready();
+    return done;
+}
+
+Result<void> App::read_configuration_again() {
     auto settings = load_settings(options_, std::nullopt);
     if (!settings.problems.empty()) {
         for (const auto& problem : settings.problems)
             log_line(LogLevel::error, ids::kConfigRefused, problem);
-        supervisor_.ready();
         return fail(ErrorCode::invalid,
                     "the old configuration stays: " + settings.problems.front());
     }
@@ -194,7 +205,6 @@ Result<void> App::reload() {
     unmatched_told_ = false;
     tell_unmatched();
     log_line(LogLevel::info, ids::kReloaded, "the configuration was read again");
-    supervisor_.ready();
     return {};
 }
 
