@@ -157,7 +157,8 @@ TEST_F(OutletTest, RemembersWhatItWasTold) {
            .memory = Bytes{1},
            .metadata = "<p/>"},
           {.uuid = kOther}});
-    EXPECT_TRUE(outlet_.known(kOther)->stale);  // its memory is not known
+    EXPECT_EQ(outlet_.known(kOther)->memory, Bytes{});
+    EXPECT_FALSE(outlet_.known(kOther)->stale);
     EXPECT_EQ(outlet_.known(kGuest)->metadata, "<p/>");
     EXPECT_FALSE(outlet_.known(kGuest)->stale);
     outlet_.agent_changed(kGuest, true);
