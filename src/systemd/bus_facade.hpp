@@ -47,9 +47,9 @@ struct GuestView {
     std::string cause;
 };
 
-/// Bytes that the metadata in one answer may have together: 2,000 guests with 2 KiB each. The bus
-/// lets no message have more than 32 MiB, and the loop writes it.
-inline constexpr std::size_t kMostMetadata = std::size_t{4} * 1024 * 1024;
+/// Bytes that the metadata in one answer may have together: eight guests with all that is read of
+/// one (64 KiB), or a thousand with 500 bytes each. Whoever wants more asks for some at a time.
+inline constexpr std::size_t kMostMetadata = std::size_t{512} * 1024;
 
 /// A guest's own policy, as its definition has it.
 struct MetadataView {

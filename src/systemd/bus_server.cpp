@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "systemd/bus_server.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -25,6 +26,13 @@ constexpr std::uint32_t kAlreadyOwner = 4;
 /// Bytes of an object's path: a guest's has its URI in it. sd-bus looks for an object at every "/"
 /// of a path, from its begin each time: the 64 KiB that it allows hold the loop for long.
 constexpr std::size_t kMostPathLength = 4096;
+/// Answers that wait in sd-bus until the bus takes them, which it does at once unless it hangs or
+/// somebody does not read what he asked for. As many as one program may ask for at once; none is
+/// larger than some megabytes.
+constexpr std::uint64_t kMostUnwritten = kMostOpenCalls;
+/// The same with refusals, which are small. Whoever asks then gets no answer at all: he would not
+/// get it in time.
+constexpr std::uint64_t kMostUnheard = 4 * kMostUnwritten;
 
 const char* word_of(const Notice& notice) {
     switch (notice.kind) {
@@ -90,7 +98,7 @@ void Server::open() {
           "connect to the bus");
     bus_.reset(bus);
     sd_bus_slot* slot = nullptr;
-    check(sd_bus_add_filter(bus, &slot, on_any, nullptr), "look at messages");
+    check(sd_bus_add_filter(bus, &slot, on_any, this), "look at messages");
     any_.reset(slot);
     check(sd_bus_add_object_vtable(bus, &slot, kPath, kManager, kManagerVtable, &manager_),
           "offer the interface");
@@ -129,8 +137,30 @@ void Server::retry_later() noexcept {
     retry_.reset(source);
 }
 
+/// Whether the call gets an answer that may be large. 0 = yes. What sd-bus answers itself, as
+/// properties of all guests, is judged here too. Signals do not count, nor do they hold up calls: a
+/// change of a thousand guests is a thousand of them, and they come of what happens, not of what
+/// somebody asks.
+int Server::admit(sd_bus_message* call, sd_bus_error* error) noexcept {
+    std::uint64_t queued = 0;
+    sd_bus_get_n_queued_write(sd_bus_message_get_bus(call), &queued);
+    // The queue has no more answers than messages; that is how those that were written are noticed.
+    unwritten_ = std::min(unwritten_, queued) + 1;
+    if (unwritten_ <= kMostUnwritten)
+        return 0;
+    if (unwritten_ <= kMostUnheard)
+        return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                "the bus does not take guestd's answers");
+    --unwritten_;
+    return 1;
+}
+
 /// Before sd-bus looks for the object. 0 = go on.
-int Server::on_any(sd_bus_message* message, void*, sd_bus_error* error) noexcept {
+int Server::on_any(sd_bus_message* message, void* userdata, sd_bus_error* error) noexcept {
+    if (sd_bus_message_is_method_call(message, nullptr, nullptr) <= 0)
+        return 0;
+    if (const int judged = static_cast<Server*>(userdata)->admit(message, error); judged != 0)
+        return judged;
     const char* const path = sd_bus_message_get_path(message);
     if (path == nullptr || strnlen(path, kMostPathLength + 1) <= kMostPathLength)
         return 0;

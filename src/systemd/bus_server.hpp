@@ -66,6 +66,8 @@ private:
     template <class Write>
     void signal(const char* member, Write&& write) noexcept;
 
+    int admit(sd_bus_message* call, sd_bus_error* error) noexcept;
+
     static int on_any(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
     static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
     static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
@@ -85,7 +87,9 @@ private:
     /// here.
     bool named_ = false;
     std::string said_;  ///< last remark, so that it is not repeated with every attempt
-    Vitals vitals_;     ///< as last told
+    /// Answers, not signals, that may still be in sd-bus' queue: never fewer than there are.
+    std::uint64_t unwritten_ = 0;
+    Vitals vitals_;  ///< as last told
     Manager manager_;
     Objects objects_;
     Pace progress_;

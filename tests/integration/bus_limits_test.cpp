@@ -131,6 +131,79 @@ TEST_F(BusLimits, AFloodBeforeItsUsersAreKnownIsRefused) {
     EXPECT_EQ(history_as(kNobody), "");
 }
 
+class BusAnswers : public BusLimits {
+protected:
+    static constexpr unsigned kAsked = 100;  ///< the bus lets a program have 128 open
+
+    /// Asks `asks` times and does not read. On guestd's loop, which so does not answer yet.
+    Connection ask_all(const char* member) {
+        Connection program = connect();
+        for (unsigned number = 0; number < asks; ++number)
+            EXPECT_GE(sd_bus_call_method_async(program.get(), nullptr, kService, kPath, kManager,
+                                               member, on_reply, &refused, "as", 0),
+                      0);
+        EXPECT_GE(
+            sd_bus_call_method(program.get(), "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus.Peer", "Ping", nullptr, nullptr, nullptr),
+            0);
+        return program;
+    }
+    /// `programs` ask, and the bus takes no answer until guestd has seen all calls.
+    void flood(unsigned programs, const char* member, const std::function<void(Server&)>& more) {
+        std::vector<Connection> all;
+        guestd->on_loop([&](Server& server) {
+            facade.guests_asked = 0;
+            for (unsigned number = 0; number < programs; ++number)
+                all.push_back(ask_all(member));
+            bus.freeze();
+            more(server);
+        });
+        guestd->wait_until_idle();
+        guestd->on_loop([&](Server&) {
+            answered = facade.guests_asked + static_cast<unsigned>(facade.metadata_asked.size());
+        });
+        bus.thaw();
+        if (answered < asks)
+            process_until(all.front().get(), [&] { return refused > 0; });
+    }
+    /// What the socket has taken is not in the queue any more.
+    void expect_bounded(std::size_t length) const {
+        constexpr std::size_t kSocket = std::size_t{16} << 20;  // sd-bus asks for it
+        EXPECT_GT(answered, 1U);
+        EXPECT_LE(answered, kMostOpenCalls + (kSocket / length) + 1);
+        EXPECT_GT(refused, 0U);
+    }
+
+    unsigned asks = kAsked;
+    unsigned answered = 0;
+};
+
+TEST_F(BusAnswers, OfMetadataDoNotPileUp) {
+    guestd->on_loop([&](Server&) {
+        facade.metadata_views = {{"test:///a", uuid_number(1), std::string(kMostMetadata, 'x')}};
+    });
+    flood(2, "ListMetadata", [](Server&) {});
+    expect_bounded(kMostMetadata);
+}
+
+TEST_F(BusAnswers, OfGuestsDoNotPileUp) {
+    guestd->on_loop([&](Server&) {
+        facade.guest_views = {{.uri = "test:///a", .name = std::string(500'000, 'x')}};
+    });
+    flood(2, "ListGuests", [](Server&) {});
+    expect_bounded(500'000);
+}
+
+TEST_F(BusAnswers, AreGivenWhateverSignalsWait) {
+    asks = 20;
+    flood(1, "ListGuests", [](Server& server) {
+        for (int times = 0; times < 3000; ++times)
+            server.run_ended(7, true);
+    });
+    EXPECT_EQ(answered, 20U);
+    EXPECT_EQ(refused, 0U);
+}
+
 TEST_F(BusLimits, NothingLargeIsKeptOrToldToPolkit) {
     const FakePolkit polkit{[](const auto&) { return Verdict::no; }};
     const Connection nobody = connect_as(kNobody);

@@ -9,11 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <stdexcept>
 
 namespace guestd::bus::test {
@@ -106,6 +108,17 @@ void PrivateBus::stop() {
     std::filesystem::remove(folder_ / "bus");
 }
 
+void PrivateBus::freeze() {
+    fail_if(kill(daemon_, SIGSTOP) < 0, "freeze dbus-daemon");
+    int status = 0;
+    fail_if(waitpid(daemon_, &status, WUNTRACED) != daemon_ || !WIFSTOPPED(status),
+            "see dbus-daemon frozen");
+}
+
+void PrivateBus::thaw() {
+    kill(daemon_, SIGCONT);
+}
+
 StatusView StubFacade::status() const {
     if (on_status)
         on_status();
@@ -130,10 +143,20 @@ std::vector<GuestView> StubFacade::guests(const std::vector<std::string>& globs)
 }
 
 Result<std::vector<MetadataView>> StubFacade::metadata(
-    const std::vector<std::string>& /*globs*/) const {
+    const std::vector<std::string>& globs) const {
+    metadata_asked.push_back(globs.size());
     if (error)
         return tl::unexpected<Error>{*error};
-    return metadata_views;
+    std::vector<MetadataView> found;
+    std::size_t bytes = 0;
+    for (const auto& view : metadata_views)
+        if (globs.empty() || std::ranges::find(globs, view.uuid.str()) != globs.end()) {
+            found.push_back(view);
+            bytes += view.metadata.size();
+        }
+    if (bytes > kMostMetadata)
+        return fail(ErrorCode::refused, "too much for one answer");
+    return found;
 }
 
 void StubFacade::runs(unsigned limit, Reply<std::vector<RunView>> reply) {
@@ -267,6 +290,21 @@ void Guestd::on_loop(const std::function<void(Server&)>& work) {
     eventfd_write(wake_, 1);
     fail_if(!changed_.wait_for(lock, kLimit, [this] { return work_ == nullptr; }),
             "reach the loop");
+}
+
+void Guestd::wait_until_idle() {
+    std::promise<void> idle;
+    const auto on_idle = [](sd_event_source*, void* promise) {
+        static_cast<std::promise<void>*>(promise)->set_value();
+        return 0;
+    };
+    sd_event_source* source = nullptr;
+    on_loop([&](Server&) {
+        fail_if(sd_event_add_defer(event_, &source, on_idle, &idle) < 0, "watch the loop");
+        sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+    });
+    fail_if(idle.get_future().wait_for(kLimit) != std::future_status::ready, "see the loop idle");
+    on_loop([&](Server&) { sd_event_source_unref(source); });
 }
 
 void Guestd::wait_for_remark(const std::string& text) {

@@ -33,6 +33,9 @@ public:
     PrivateBus& operator=(const PrivateBus&) = delete;
     void start();
     void stop();
+    /// Takes nothing from anybody from here on, until it is thawed.
+    void freeze();
+    void thaw();
 
 private:
     std::filesystem::path folder_;
@@ -71,6 +74,7 @@ public:
     unsigned reloads = 0;
     mutable unsigned progress_asked = 0;
     mutable unsigned guests_asked = 0;
+    mutable std::vector<std::size_t> metadata_asked;  ///< how many were named, each time
 
     StatusView status() const override;
     std::optional<ProgressView> progress() const override;
@@ -109,6 +113,8 @@ public:
 
     /// Runs `work` on the loop's thread and waits for it.
     void on_loop(const std::function<void(Server&)>& work);
+    /// Waits until the loop has nothing to do.
+    void wait_until_idle();
     /// Waits until a remark of the server contains `text`.
     void wait_for_remark(const std::string& text);
 
