@@ -134,11 +134,14 @@ std::optional<Json> Client::try_call(const char* method, const std::vector<Argum
     if (result < 0) {
         const bool asks_for_person =
             sd_bus_error_has_name(&error, bus::kErrorInteractionRequired) > 0;
+        const bool refused = sd_bus_error_has_name(&error, bus::kErrorRefused) > 0;
         const Stop stop =
             sd_bus_error_is_set(&error) > 0
                 ? failure_of(error)
                 : Stop{kExitNotConnected, std::string{"cannot reach guestd: "} + strerror(-result)};
         sd_bus_error_free(&error);
+        if (refused)
+            throw Refused{stop};
         if (!asks_for_person)
             throw stop;
         needs_password_ = stop.what();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ctl/decode.hpp"
+#include "ctl/exit_codes.hpp"
 
 namespace guestd::ctl {
 
@@ -30,6 +31,12 @@ struct Unref {
 using Strings = std::vector<std::string>;
 using Options = std::map<std::string, std::variant<std::string, std::uint64_t, bool>>;
 using Argument = std::variant<std::string, std::uint32_t, Strings, Options>;
+
+/// guestd could, and will not: as things are now, or as it was asked (org.guestd1.Error.Refused).
+class Refused : public Stop {
+public:
+    explicit Refused(const Stop& stop) : Stop(stop) {}
+};
 
 class Client {
 public:

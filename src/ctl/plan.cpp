@@ -41,6 +41,10 @@ void add_findings(plan::Plan& plan, const config::Config& config, const plan::Fl
     std::vector<GuestFacts> facts;
     for (const auto& guest : fleet.guests)
         facts.push_back({guest.uri, guest.uuid, guest.name, guest.metadata});
+    for (const auto& untold : fleet.untold)
+        plan.findings.push_back({plan::Weight::warning, "metadata-unknown",
+                                 "planned without what their metadata may ask for: " + untold.why,
+                                 untold.guests});
     for (const auto& problem : config.unmatched(facts))
         plan.findings.push_back(
             {plan::Weight::warning, "matches-nothing", config::render_problem(problem), {}});

@@ -195,6 +195,49 @@ void number(const std::string& path, plan::Fleet& fleet) {
     }
 }
 
+/// Guests of one question for metadata, at first: theirs is mostly a few hundred bytes, if they
+/// have any, so that it seldom takes a second. guestd reads some 900 UUIDs at once.
+constexpr std::size_t kSlice = 500;
+
+void take_metadata(const Json& rows, std::vector<plan::Guest*>& of) {
+    std::map<std::pair<std::string, std::string>, std::string> found;
+    for (const auto& row : rows)
+        found[{text_of(row, "uri"), text_of(row, "uuid")}] = text_of(row, "metadata");
+    for (auto* const guest : of)
+        if (const auto own = found.find({guest->uri, guest->uuid.str()}); own != found.end())
+            guest->metadata = own->second;
+}
+
+/// One answer has room for eight guests' at least: what is too much is asked for in halves. A guest
+/// whose metadata is not to be had is planned without it.
+void ask_metadata(Client& client, plan::Fleet& fleet) {
+    std::size_t slice = kSlice;
+    for (std::size_t begin = 0; begin < fleet.guests.size();) {
+        std::vector<plan::Guest*> asked;
+        Strings uuids;
+        Strings names;
+        for (auto i = begin; i < std::min(begin + slice, fleet.guests.size()); ++i) {
+            asked.push_back(&fleet.guests[i]);
+            uuids.push_back(fleet.guests[i].uuid.str());
+            names.push_back(fleet.guests[i].name);
+        }
+        try {
+            take_metadata(client.call("ListMetadata", {uuids}), asked);
+        } catch (const Refused& refused) {
+            if (asked.size() > 1) {
+                slice = asked.size() / 2;
+                continue;
+            }
+            fleet.untold.push_back({names, refused.what()});
+        } catch (const Stop& stop) {
+            if (stop.status() != kExitFailure)
+                throw;
+            fleet.untold.push_back({names, stop.what()});
+        }
+        begin += asked.size();
+    }
+}
+
 }  // namespace
 
 plan::Fleet read_fleet(const std::string& path) {
@@ -222,9 +265,6 @@ plan::Fleet read_fleet(const std::string& path) {
 
 plan::Fleet ask_fleet(Client& client, const Strings& globs) {
     plan::Fleet fleet;
-    std::map<std::pair<std::string, std::string>, std::string> metadata;
-    for (const auto& row : client.call("ListMetadata", {globs}))
-        metadata[{text_of(row, "uri"), text_of(row, "uuid")}] = text_of(row, "metadata");
     std::set<std::pair<std::string, std::string>> listed;
     for (const auto& entry : client.call("ListResumeList"))
         listed.emplace(text_of(entry, "uri"), text_of(entry, "uuid"));
@@ -237,12 +277,10 @@ plan::Fleet ask_fleet(Client& client, const Strings& globs) {
         guest.managed_save = flag_of(row, "managed_save");
         guest.agent = flag_of(row, "has_agent");
         guest.memory = {number_of(row, "memory")};
-        const std::pair key{guest.uri, text_of(row, "uuid")};
-        if (const auto own = metadata.find(key); own != metadata.end())
-            guest.metadata = own->second;
-        guest.resume = listed.contains(key);
+        guest.resume = listed.contains({guest.uri, text_of(row, "uuid")});
         fleet.guests.push_back(std::move(guest));
     }
+    ask_metadata(client, fleet);
     learn_from_history(client, fleet);
     return fleet;
 }

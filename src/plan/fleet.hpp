@@ -36,8 +36,15 @@ struct Guest {
     Pace pace;
 };
 
+/// Guests that are planned without the metadata that they may have.
+struct Untold {
+    std::vector<std::string> guests;  ///< names
+    std::string why;
+};
+
 struct Fleet {
     std::vector<Guest> guests;
+    std::vector<Untold> untold;
     std::map<std::string, Bytes> rates;  ///< of each URI's disk, per second, for saves and restores
 };
 
