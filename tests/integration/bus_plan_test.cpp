@@ -255,8 +255,51 @@ TEST_F(GuestctlPlan, UsesTheMetadataOfGuestdsGuests) {
              R"(<policy xmlns="urn:guestd:policy:1"><set key="after" value="db"/></policy>)"}};
     });
     EXPECT_EQ(begin_of_db(), 20) << "after web, of whose time nothing is known";
-    guestd->on_loop([&](Server&) { facade.error = Error{ErrorCode::refused, "too much"}; });
-    EXPECT_THAT(guestctl({"plan", "drain"}).err, HasSubstr("too much"));
+    // Without it there is a plan all the same.
+    guestd->on_loop([&](Server&) { facade.metadata_error = Error{ErrorCode::refused, "not now"}; });
+    EXPECT_EQ(begin_of_db(), 0);
+    const json plan = json_of({"plan", "drain", "--config", config});
+    std::vector<std::string> untold;
+    for (const auto& finding : plan["findings"])
+        if (finding["code"] == "metadata-unknown") {
+            EXPECT_THAT(finding["text"], HasSubstr("not now"));
+            untold.insert(untold.end(), finding["guests"].begin(), finding["guests"].end());
+        }
+    EXPECT_THAT(untold, testing::ElementsAre("db", "web"));
+}
+
+TEST_F(GuestctlPlan, AsksForMuchMetadataInParts) {
+    const auto of = [](std::uint8_t number, std::size_t length) {
+        return MetadataView{
+            "test:///a", uuid_number(number),
+            R"(<policy xmlns="urn:guestd:policy:1"><set key="after" value="g3"/><!--)" +
+                std::string(length, 'x') + "--></policy>"};
+    };
+    guestd->on_loop([&](Server&) {
+        facade.guest_views.clear();
+        for (std::uint8_t number = 1; number <= 12; ++number) {
+            facade.guest_views.push_back({.uri = "test:///a",
+                                          .uuid = uuid_number(number),
+                                          .name = "g" + std::to_string(number),
+                                          .state = GuestState::running});
+            if (number != 3)
+                facade.metadata_views.push_back(of(number, kMostMetadata / 9));
+        }
+    });
+    const json plan = json_of({"plan", "drain", "--config", config});
+    EXPECT_EQ(seconds(guest_in(plan, "g3")["begin_usec"]), 20) << "the others' is known";
+    EXPECT_THAT(codes(plan), testing::Not(Contains("metadata-unknown")));
+    guestd->on_loop([&](Server&) {
+        EXPECT_THAT(facade.metadata_asked, testing::ElementsAre(12U, 6U, 6U));
+        facade.metadata_asked.clear();
+        facade.metadata_views.clear();
+        facade.guest_views.resize(501, facade.guest_views.back());
+    });
+    EXPECT_EQ(json_of({"plan", "boot", "--config", config})["kind"], "boot");
+    guestd->on_loop([&](Server&) {
+        EXPECT_THAT(facade.metadata_asked, testing::ElementsAre(500U, 1U))
+            << "few questions for many guests with little";
+    });
 }
 
 }  // namespace

@@ -145,8 +145,8 @@ std::vector<GuestView> StubFacade::guests(const std::vector<std::string>& globs)
 Result<std::vector<MetadataView>> StubFacade::metadata(
     const std::vector<std::string>& globs) const {
     metadata_asked.push_back(globs.size());
-    if (error)
-        return tl::unexpected<Error>{*error};
+    if (metadata_error)
+        return tl::unexpected<Error>{*metadata_error};
     std::vector<MetadataView> found;
     std::size_t bytes = 0;
     for (const auto& view : metadata_views)

@@ -57,8 +57,9 @@ public:
     std::vector<SpanRecord> span_records;
     std::vector<SettingView> setting_views;
     std::optional<Error> error;  ///< what every command and question fails with
-    bool drop_replies = false;   ///< never answers questions that need the disk
-    bool keep_replies = false;   ///< answers them only when kept_replies is cleared
+    std::optional<Error> metadata_error;
+    bool drop_replies = false;  ///< never answers questions that need the disk
+    bool keep_replies = false;  ///< answers them only when kept_replies is cleared
     std::vector<Reply<std::vector<RunView>>> kept_replies;
     std::function<void(RunId)> on_run;  ///< called by boot and drain, before they answer
     std::function<void()> on_status;    ///< called whenever somebody asks for the status
