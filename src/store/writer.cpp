@@ -68,7 +68,6 @@ void Writer::work() noexcept {
             settle();
             continue;
         }
-        unsettled_ = false;
         write_all();
         answer();
         keep_undone();
@@ -85,17 +84,19 @@ void Writer::work() noexcept {
 bool Writer::collect() {
     std::unique_lock lock{mutex_};
     const auto ready = [this] { return stopping_ || !queue_.empty(); };
-    if (jobs_.empty() && !to_settle_)
+    if (jobs_.empty() && !settle_after_)
         wake_.wait(lock, ready);
     else
-        wake_.wait_for(lock, jobs_.empty() && !unsettled_ ? kSettleAfter : kRetryEvery, ready);
+        wake_.wait_for(lock, jobs_.empty() ? *settle_after_ : kRetryEvery, ready);
     if (stopping_ && queue_.empty())
         return false;
     for (auto& write : queue_) {
         const StoreId id = id_of(write);
         // No write of a run waits for it, the intent of a drain least of all.
-        to_settle_ = std::holds_alternative<StoreRunEnd>(write) ||
-                     (to_settle_ && !std::holds_alternative<StoreRun>(write));
+        if (std::holds_alternative<StoreRunEnd>(write))
+            settle_after_ = kSettleAfter;
+        else if (std::holds_alternative<StoreRun>(write))
+            settle_after_.reset();
         jobs_.push_back(Job{std::move(write), id, {}, false});
     }
     queue_.clear();
@@ -105,7 +106,9 @@ bool Writer::collect() {
 /// A flipped bit in SQLite's log drops what follows it, where one in the file is noticed and mended
 /// from a copy (schema.cpp): what a run leaves behind does not stay in the log.
 void Writer::settle() {
-    to_settle_ = unsettled_ = db_ != nullptr && !db_->empty_log();
+    settle_after_.reset();
+    if (db_ != nullptr && !db_->empty_log())
+        settle_after_ = kRetryEvery;
 }
 
 bool Writer::is_open() {

@@ -6,11 +6,13 @@
 /// What is on the disk is at every instant a prefix of what was queued, less the commands that can
 /// never be carried out (a row of a run that is not there), which fail alone.
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -68,8 +70,8 @@ private:
     Open reopen_;                   // the thread's; null: there is no hope
     std::string why_not_;           // the thread's: the last fault of the place, "" = none
     Jobs jobs_;                     // the thread's: what is to be written, oldest first
-    bool to_settle_ = false;        // the thread's: SQLite's log is to be emptied
-    bool unsettled_ = false;        // the thread's: it could not be, for now
+    // The thread's: how long after the last write SQLite's log is to be emptied; none = not at all.
+    std::optional<std::chrono::seconds> settle_after_;
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;
