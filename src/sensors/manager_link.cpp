@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "sensors/words.hpp"
+#include "systemd/attach_bus.hpp"
 
 namespace guestd::sensors {
 namespace {
@@ -89,7 +90,7 @@ void ManagerLink::connect() {
     }
     bus_.reset(bus);
     if (code >= 0)
-        code = sd_bus_attach_event(bus, loop_.handle(), SD_EVENT_PRIORITY_NORMAL);
+        code = systemd::attach_bus(bus, loop_.handle());
     if (code >= 0) {
         subscribe();
         return;

@@ -6,14 +6,27 @@
 namespace guestd::bus {
 
 OpenCalls::Ticket OpenCalls::admit(const std::string& who, unsigned most) {
-    auto& open = (*counts_)[who];
-    if (open >= most)
+    auto& count = open_->counts[who];
+    if (count >= most)
         throw Failure{SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls wait for an answer"};
-    ++open;
-    return {static_cast<void*>(&open), [counts = counts_, who](void*) {
-                if (--counts->at(who) == 0)
-                    counts->erase(who);
+    ++count;
+    return {static_cast<void*>(&count), [open = open_, who](void*) {
+                if (--open->counts.at(who) == 0)
+                    open->counts.erase(who);
             }};
+}
+
+void OpenCalls::asked(Slot question) {
+    sd_bus_slot* const slot = question.get();
+    open_->questions.emplace(slot, std::move(question));
+}
+
+void OpenCalls::answered(sd_bus_slot* question) noexcept {
+    open_->questions.erase(question);
+}
+
+void OpenCalls::cancel() noexcept {
+    const auto questions = std::exchange(open_->questions, {});
 }
 
 PendingCall::PendingCall(sd_bus_message* message, OpenCalls open)

@@ -30,7 +30,7 @@ inline constexpr unsigned kMostCallsOfUsers = 128;
 /// they may; more than that is a flood, and is told to come again.
 inline constexpr unsigned kMostUnknownCalls = 256;
 
-/// Counts them. Copies count together.
+/// Counts them, and keeps what is asked on their behalf. Copies count together.
 class OpenCalls {
 public:
     /// Held while a call is open.
@@ -38,10 +38,21 @@ public:
     /// Throws Failure when `who` has `most` already.
     Ticket admit(const std::string& who, unsigned most);
 
+    /// Keeps what is asked on behalf of a call until `answered` or `cancel`.
+    void asked(Slot question);
+    /// From within the question's own callback too.
+    void answered(sd_bus_slot* question) noexcept;
+    /// Before their bus is dropped: a question holds its call, the call its message, and the
+    /// message the bus, which so would never be freed.
+    void cancel() noexcept;
+
 private:
-    using Counts = std::map<std::string, unsigned>;
+    struct Open {
+        std::map<std::string, unsigned> counts;
+        std::map<sd_bus_slot*, Slot> questions;
+    };
     // Tickets outlive the copy that gave them.
-    std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+    std::shared_ptr<Open> open_ = std::make_shared<Open>();
 };
 
 class PendingCall {
@@ -54,6 +65,7 @@ public:
     PendingCall& operator=(const PendingCall&) = delete;
 
     sd_bus_message* message() const { return message_.get(); }
+    OpenCalls& open() { return open_; }
     /// Before it is known whose call it is. Throws Failure when there are too many.
     OpenCalls::Ticket count_as_unknown();
     /// From now on it is one of `uid`'s. Throws Failure when those are too many.

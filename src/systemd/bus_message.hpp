@@ -33,6 +33,7 @@ struct Unref {
     }
 };
 using Message = std::unique_ptr<sd_bus_message, Unref<sd_bus_message_unref>>;
+using Slot = std::unique_ptr<sd_bus_slot, Unref<sd_bus_slot_unref>>;
 
 /// A D-Bus error on its way to the caller: a name of bus_names.hpp and a text for people.
 class Failure : public std::exception {

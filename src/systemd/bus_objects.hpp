@@ -43,7 +43,6 @@ private:
         ByPath<GuestView> guests;
         ByPath<RunView> runs;
     };
-    using Slot = std::unique_ptr<sd_bus_slot, Unref<sd_bus_slot_unref>>;
 
     Snapshot take() const;
     const Snapshot& current();

@@ -35,6 +35,8 @@ struct Question {
 
 int on_reply(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept {
     auto& question = *static_cast<Question*>(userdata);
+    sd_bus* const bus = sd_bus_message_get_bus(question.call->message());
+    question.call->open().answered(sd_bus_get_current_slot(bus));
     try {
         question.judge(question, reply);
     } catch (const Failure& failure) {
@@ -64,12 +66,11 @@ void ask(sd_bus_message* message, Question made, std::chrono::microseconds timeo
     check(sd_bus_call_async(sd_bus_message_get_bus(message), &slot, message, on_reply,
                             question.get(), static_cast<std::uint64_t>(timeout.count())),
           "ask who calls");
-    // From here the slot owns the question, and the bus the slot. A bus that goes away answers all
-    // that is open with an error first.
+    // From here the slot owns the question. During the callback sd-bus keeps the slot.
     sd_bus_slot_set_destroy_callback(slot, free_question);
+    OpenCalls& open = question->call->open();
     static_cast<void>(question.release());
-    sd_bus_slot_set_floating(slot, 1);
-    sd_bus_slot_unref(slot);
+    open.asked(Slot{slot});
 }
 
 std::string_view sender_of(const Call& call) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "systemd/attach_bus.hpp"
 #include "systemd/bus_encode.hpp"
 #include "systemd/bus_manager.hpp"
 #include "systemd/bus_names.hpp"
@@ -111,7 +112,7 @@ void Server::open() {
     check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
     name_.reset(slot);
     named_ = true;
-    check(sd_bus_attach_event(bus, event_, kPriority), "attach to the loop");
+    check(systemd::attach_bus(bus, event_, kPriority), "attach to the loop");
     vitals_ = facade_.vitals();
 }
 
@@ -124,6 +125,7 @@ void Server::disconnect() noexcept {
     objects_.withdraw();
     name_.reset();
     gone_.reset();
+    manager_.open_calls.cancel();
     bus_.reset();
 }
 

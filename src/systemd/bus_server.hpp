@@ -75,7 +75,6 @@ private:
 
     using Source = std::unique_ptr<sd_event_source, Unref<sd_event_source_disable_unref>>;
     using Connection = std::unique_ptr<sd_bus, Unref<sd_bus_close_unref>>;
-    using Slot = std::unique_ptr<sd_bus_slot, Unref<sd_bus_slot_unref>>;
 
     sd_event* event_;
     Facade& facade_;

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "systemd/attach_bus.hpp"
+
 namespace guestd::systemd {
 namespace {
 
@@ -114,7 +116,7 @@ std::unique_ptr<Conversation> Conversation::over_socket(Loop& loop, const std::s
 void Conversation::start(int opened, sd_bus* bus, const char* what) {
     bus_.reset(bus);
     if (opened >= 0)
-        opened = sd_bus_attach_event(bus, loop_.handle(), SD_EVENT_PRIORITY_NORMAL);
+        opened = attach_bus(bus, loop_.handle());
     if (opened >= 0)
         return;
     bus_.reset();

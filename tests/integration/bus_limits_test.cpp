@@ -194,6 +194,31 @@ TEST_F(BusAnswers, OfGuestsDoNotPileUp) {
     expect_bounded(500'000);
 }
 
+TEST_F(BusAnswers, AreNotWaitedForAtTheEnd) {
+    guestd->on_loop([&](Server& server) {
+        bus.freeze();
+        for (int times = 0; times < 300'000; ++times)  // more than the socket takes
+            server.run_ended(7, true);
+    });
+    guestd.reset();
+    bus.thaw();
+}
+
+TEST_F(BusAnswers, ABusThatNeverSaidHelloIsNotWaitedForAtTheEnd) {
+    bus.freeze();
+    sd_event* event = nullptr;
+    ASSERT_GE(sd_event_new(&event), 0);
+    {
+        StubFacade other;
+        const Server server{event, other, {}};
+        ASSERT_GE(sd_event_run(event, 0), 0);
+        ASSERT_GE(sd_event_exit(event, 0), 0);
+        EXPECT_EQ(sd_event_loop(event), 0);
+    }
+    sd_event_unref(event);
+    bus.thaw();
+}
+
 TEST_F(BusAnswers, AreGivenWhateverSignalsWait) {
     asks = 20;
     flood(1, "ListGuests", [](Server& server) {
