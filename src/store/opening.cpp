@@ -187,8 +187,9 @@ void open_checked(const fs::path& file, const std::string& boot_id, Opening& out
     try {
         open_for_writing(file, boot_id, out);
     } catch (const SqliteError& error) {
-        // SQLITE_ERROR: a table or a column is missing, so this is no file of ours.
-        if (error.means_damage() || error.code() == SQLITE_ERROR)
+        // SQLITE_ERROR: a table or a column is missing, so this is no file of ours. SQLITE_NOMEM:
+        // SQLite says so of some damaged schemas.
+        if (error.means_damage() || error.code() == SQLITE_ERROR || error.code() == SQLITE_NOMEM)
             throw Untrusted{"damaged", error.what()};
         throw;
     }
@@ -287,7 +288,11 @@ Opening open_state(const fs::path& dir, const std::string& boot_id) {
     try {
         open_checked(file, boot_id, out);
     } catch (const Untrusted& reason) {
-        start_anew(file, boot_id, reason, out);
+        // Without memory SQLite finds damage where there is none.
+        if (has_memory())
+            start_anew(file, boot_id, reason, out);
+        else
+            read_only(file, boot_id, {SQLITE_NOMEM, "there is no memory to look at it"}, out);
     } catch (const SqliteError& reason) {
         read_only(file, boot_id, reason, out);
     } catch (const std::exception& error) {

@@ -81,6 +81,13 @@ std::optional<std::uint64_t> Database::frames_in_log() {
     return frames < 0 ? std::nullopt : std::optional{static_cast<std::uint64_t>(frames)};
 }
 
+bool has_memory() {
+    constexpr sqlite3_uint64 kPlenty = 16 * 1024 * 1024;
+    void* const some = sqlite3_malloc64(kPlenty);
+    sqlite3_free(some);
+    return some != nullptr;
+}
+
 bool Database::empty_log() {
     sqlite3_busy_timeout(handle_.get(), 0);
     const int code = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,

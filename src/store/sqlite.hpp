@@ -34,6 +34,9 @@ private:
     int code_;
 };
 
+/// Whether SQLite gets more memory than opening a state takes (its cache is 2 MiB).
+bool has_memory();
+
 enum class OpenMode {
     write,      ///< read and write, created when missing
     read,       ///< only read; sees what a writer commits meanwhile

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "store/opening.hpp"
 #include "store_support.hpp"
 
 namespace guestd::store::testing {
@@ -15,6 +16,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr unsigned kGuests = 200;
+const fs::path kFound = fs::path{__FILE__}.parent_path() / "../fuzz/corpus/state";
 
 /// A state with a good many pages, closed.
 void fill(const TempDir& dir) {
@@ -102,6 +104,9 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"resume_page_ruined",
                [](const fs::path& file) { spit(file, find_and_ruin(slurp(file), "guest-150")); },
                50},
+        Damage{"taken_for_lack_of_memory",
+               [](const fs::path& file) { spit(file, slurp(kFound / "taken-for-lack-of-memory")); },
+               0},
         Damage{"foreign_table",
                [](const fs::path& file) { run_sql(file, "ALTER TABLE run RENAME TO other"); },
                kGuests}),
@@ -116,6 +121,19 @@ TEST(DamagedState, KeepsRunsAndConfigurationThatCanBeRead) {
     EXPECT_EQ(opened.restored.unfinished, drain_run(4));
     EXPECT_EQ(opened.restored.last_run, 4U);
     EXPECT_EQ(opened.store->last_good_config(), "[daemon]");
+}
+
+TEST(DamagedState, LackOfMemoryIsNoDamage) {
+    const TempDir dir;
+    fill(dir);
+    constexpr sqlite3_int64 kTooLittle = 64 * 1024;
+    sqlite3_hard_heap_limit64(kTooLittle);
+    const auto opening = open_state(dir.state(), "boot");
+    sqlite3_hard_heap_limit64(0);
+    EXPECT_THAT(opening.why_not, HasSubstr("memory"));
+    EXPECT_THAT(files(dir, "state.db.damaged-"), IsEmpty());
+    Answers answers;
+    EXPECT_THAT(open_store(dir, answers).restored.resume_list, SizeIs(kGuests));
 }
 
 TEST(DamagedState, SecondOneTakesAnotherName) {
