@@ -11,6 +11,7 @@
 
 #include "config/user_sources.hpp"
 #include "daemon/bus_facade.hpp"
+#include "daemon/descriptors.hpp"
 #include "daemon/fleet_warnings.hpp"
 #include "daemon/network.hpp"
 #include "daemon/status_text.hpp"
@@ -144,6 +145,8 @@ void App::take_warnings(std::vector<std::string> warnings) {
     warnings_ = std::move(warnings);
     std::ranges::move(takeover::conflicts(*config_), std::back_inserter(warnings_));
     std::ranges::move(network_warnings(*config_, options_), std::back_inserter(warnings_));
+    std::ranges::move(descriptor_warnings(config_->daemon().uris.size()),
+                      std::back_inserter(warnings_));
 }
 
 void App::tell_warnings(const std::vector<std::string>& problems) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/descriptors.hpp"
 #include "daemon/fleet_warnings.hpp"
 
 namespace guestd::daemon {
@@ -54,6 +55,13 @@ struct KeptWarnings : ::testing::Test {
         ASSERT_THAT(shown(), ElementsAre(HasSubstr("db matches no guest")));
     }
 };
+
+TEST(DescriptorWarnings, NameTheSettingAndWhatItTakes) {
+    EXPECT_THAT(descriptor_warnings(1), ::testing::IsEmpty());
+    const auto told = descriptor_warnings(std::size_t{1} << 40);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_THAT(told.front(), ::testing::HasSubstr("LimitNOFILE=109951162777700"));
+}
 
 TEST_F(KeptWarnings, FollowAListing) {
     feed(InventoryListed{UriId{}, {info(1, "web"), info(2, "db")}});
