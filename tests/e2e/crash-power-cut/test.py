@@ -40,7 +40,18 @@ def all_back(host, fleet, what):
     expect(fleet.running() == fleet.names, f"{what}: running {fleet.running()}")
     expect(not outside.resume_list(host), f"{what}: on the list: {outside.resume_list(host)}")
     told = {name: guest["outcome"] for name, guest in newest_run(host, "boot")[1].items()}
+    host.exec("sync", check=True)  # so that the next cut does not take these traces back
     print(f"{what}: all {len(fleet.names)} back, told as {told}", flush=True)
+    return told
+
+
+def each_once(fleet, before, told):
+    """A guest writes U as it comes up cold, and nothing as it is restored."""
+    wanted = {name: before[name].count("U") + (outcome == "started")
+              for name, outcome in told.items()}
+    expect(set(told.values()) <= {"started", "restored"}, f"told as {told}")
+    eventually(lambda: {name: trace.count("U") for name, trace in fleet.traces().items()} == wanted,
+               lambda: f"told as {told}; {before}, then {fleet.traces()}")
 
 
 def cut_while_going_down(host, fleet, chance):
@@ -78,5 +89,8 @@ def run(context):
     host.exec("sync", check=True)  # the guests themselves are not what is to be lost
     first = chance.randrange(2)
     for cut in range(CUTS):
-        what = (cut_while_going_down, cut_while_coming_up)[(first + cut) % 2](host, fleet, chance)
-        all_back(host, fleet, f"{cut + 1}: {what}")
+        going_down, before = (first + cut) % 2 == 0, fleet.traces()
+        what = (cut_while_going_down if going_down else cut_while_coming_up)(host, fleet, chance)
+        told = all_back(host, fleet, f"{cut + 1}: {what}")
+        if going_down:
+            each_once(fleet, before, told)

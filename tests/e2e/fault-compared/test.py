@@ -86,6 +86,8 @@ def frozen(context, host, fleet):
     host.request("poweroff")
     if context.manager.name == "guestd":
         host.wait_down()
+        said = host.journal("-u", "guestd", "-b", "-o", "cat")
+        expect("timed out" not in said, f"systemd had to kill it: {said[-2000:]}")
         print(f"guestd: libvirtd frozen: off after {time.monotonic() - begun:.1f} s")
         return
     ended = host.console.wait_for("reboot: Power down|Sending SIGTERM to remaining", HANGS,

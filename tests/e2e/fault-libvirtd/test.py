@@ -121,6 +121,7 @@ def frozen_for_ever(world):
     took = time.monotonic() - begun
     said = world.host.journal("-u", "guestd", "-b", "-o", "cat")
     expect("not clean" in said or "failed" in said, f"nobody said so: {said[-2000:]}")
+    expect("timed out" not in said, f"systemd had to kill it: {said[-2000:]}")
     expect(world.all.traces() == before, f"{world.all.traces()}")
     world.host.boot()
     world.host.exec("guestctl wait", timeout=90)
