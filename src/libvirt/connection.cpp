@@ -35,8 +35,12 @@ bool keep_alive(virConnectPtr connection) {
     return virConnectSetKeepAlive(connection, kKeepAliveSeconds, kKeepAliveCount) >= 0;
 }
 
+bool Connection::is_open() const {
+    return handle_ && !is_dead(handle_.get());
+}
+
 Result<virConnectPtr> Connection::open() {
-    if (handle_ && !is_dead(handle_.get())) {
+    if (is_open()) {
         return handle_.get();
     }
     close();

@@ -4,7 +4,7 @@
 import shlex
 
 from bed import FLOOR, BenchError
-from hosts import Fleet
+from hosts import Fleet, test_driver
 
 
 class Guests:
@@ -65,37 +65,14 @@ class QemuGuests(Guests):
             self.fleet.wait_up(self._traces, timeout=300)
 
 
-FOLDER = "/root/test-driver"
-DOMAIN = """<domain type='test'><name>{name}</name><memory unit='MiB'>16</memory>
-<os><type>hvm</type></os></domain>"""
-# A libvirtd of its own per URI, of an ordinary user: only so can there be many.
-PRIVATE = """
-mkdir -p {0}/libvirt && cd {0} && printf 'auth_unix_rw = "none"\\n' >libvirtd.conf
-printf 'stdio_handler = "file"\\n' >libvirt/qemu.conf; chown -R nobody {0}
-systemd-run --quiet --unit=libvirtd-{1} -p User=nobody -E HOME={0} -E XDG_RUNTIME_DIR={0} \\
-    -E XDG_CONFIG_HOME={0} -E XDG_CACHE_HOME={0} libvirtd -f {0}/libvirtd.conf -p {0}/pid
-"""
-
-
 class TestDriverGuests(Guests):
-    """libvirt's own, which stop at once and cost nothing: what is left is everybody's overhead.
-
-    They live in a libvirtd for as long as somebody is connected to it.
-    """
+    """Those of tests/hosts/test_driver.py: what is left is everybody's overhead."""
 
     def __init__(self, bed, count, servers=1):
-        folders = [f"/run/bench/{number}" for number in range(servers)]
-        super().__init__(bed, count * servers,
-                         [f"test+unix:///default?socket={folder}/libvirt/libvirt-sock"
-                          for folder in folders])
-        bed.host.exec("mkdir -p /run/bench; " +
-                      "".join(PRIVATE.format(folder, number)
-                              for number, folder in enumerate(folders)), timeout=600, check=True)
-        sockets = " ".join(f"{folder}/libvirt/libvirt-sock" for folder in folders)
-        bed.host.exec(f"timeout 300 bash -c 'for socket in {sockets}; do "
-                      "until [ -S $socket ]; do sleep 0.1; done; done'", timeout=310, check=True)
+        uris = test_driver.launch(bed.host, servers)
+        super().__init__(bed, count * servers, uris)
         self._keep()
-        self._define(count)
+        test_driver.define(bed.host, uris, count)
         self.start()
 
     def _keep(self):
@@ -103,17 +80,6 @@ class TestDriverGuests(Guests):
                            f"{FLOOR} keep {' '.join(self.quoted)}; timeout 60 bash -c "
                            "'until grep -q keeping /run/keeper; do sleep 0.1; done'", check=True,
                            timeout=70)
-
-    def _define(self, count):
-        files = {f"{FOLDER}/{number}.xml": DOMAIN.format(name=f"vm{number}")
-                 for number in range(count)}
-        files[f"{FOLDER}/commands"] = "undefine test\n" + "".join(f"define {path}\n"
-                                                                 for path in files)
-        self.bed.host.put_files(files)
-        # The driver's own guest, called "test", goes.
-        self.bed.host.exec(f"""for uri in {" ".join(self.quoted)}; do
-            virsh -q -c "$uri" destroy test; virsh -q -c "$uri" <{FOLDER}/commands
-        done >/dev/null""", timeout=900, check=True)
 
     def start(self):
         self.bed.host.exec(f"{FLOOR} start 1 4 {' '.join(self.quoted)}", timeout=600, check=True)
