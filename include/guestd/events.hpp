@@ -91,6 +91,33 @@ enum class Lifecycle {
     pmsuspended,
 };
 
+constexpr bool is_start(Lifecycle what) {
+    return what == Lifecycle::booted || what == Lifecycle::restored || what == Lifecycle::started;
+}
+
+constexpr bool is_stop(Lifecycle what) {
+    switch (what) {
+        case Lifecycle::shut_down:
+        case Lifecycle::saved:
+        case Lifecycle::destroyed:
+        case Lifecycle::crashed:
+        case Lifecycle::migrated:
+        case Lifecycle::stopped:
+            return true;
+        case Lifecycle::defined:
+        case Lifecycle::undefined:
+        case Lifecycle::booted:
+        case Lifecycle::restored:
+        case Lifecycle::started:
+        case Lifecycle::suspended:
+        case Lifecycle::resumed:
+        case Lifecycle::shutting_down:
+        case Lifecycle::pmsuspended:
+            break;
+    }
+    return false;
+}
+
 /// A lifecycle event of libvirt. The name is set for `defined` and the starts.
 struct GuestChanged {
     GuestId guest;

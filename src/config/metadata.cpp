@@ -77,8 +77,8 @@ public:
 
     Metadata run() {
         if (xml_.size() > kLargestMetadata) {
-            report({1, 1}, fmt::format("metadata of {} bytes is ignored; at most {} are read",
-                                       xml_.size(), kLargestMetadata));
+            report({1, 1}, fmt::format("metadata of more than {} bytes is ignored as a whole",
+                                       kLargestMetadata));
             return std::move(found_);
         }
         pugi::xml_document document;

@@ -38,14 +38,6 @@ std::optional<GuestState> state_after(Lifecycle what) {
 
 }  // namespace
 
-bool is_start(Lifecycle what) {
-    return what == Lifecycle::booted || what == Lifecycle::restored || what == Lifecycle::started;
-}
-
-bool is_stop(Lifecycle what) {
-    return state_after(what) == GuestState::shutoff;
-}
-
 Fleet::Fleet(std::vector<std::string> uris) {
     for (auto& uri : uris)
         uris_.push_back(UriState{.uri = std::move(uri)});

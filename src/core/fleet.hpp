@@ -65,7 +65,4 @@ private:
     std::map<GuestId, Guest> guests_;
 };
 
-bool is_start(Lifecycle what);
-bool is_stop(Lifecycle what);
-
 }  // namespace guestd::core

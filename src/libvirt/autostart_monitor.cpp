@@ -113,7 +113,7 @@ void AutostartMonitor::run() {
         if (watch_) {
             watch_->settle();  // first: what changes after the reading is heard
         }
-        const auto flagged = list_autostart(connection.get());
+        const auto flagged = members(connection.get(), VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
         lock.lock();
         // Of a connection that is gone nothing is told: the next listing is newer.
         if (connection_ == connection.get() && !is_dead(connection.get())) {

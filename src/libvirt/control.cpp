@@ -21,6 +21,11 @@ constexpr Duration kLastBackoff = std::chrono::seconds{30};
 /// An attempt that hangs is most likely libvirtd starting its guests, and will be served; more of
 /// them only help where a connection got lost on the way (ssh, TCP).
 constexpr unsigned kMaxAttempts = 3;
+/// libvirtd serves while it still takes over the guests of its predecessor, and tells nobody of one
+/// that it finds gone (seen on 9.0). They are looked for soon after connecting, then less and less:
+/// a safety net for whatever else comes without an event.
+constexpr Duration kFirstLook = std::chrono::seconds{1};
+constexpr Duration kLastLook = std::chrono::seconds{64};
 /// The release in which virDomainGetXMLDesc began to wait for jobs: 11.0.0.
 constexpr unsigned long kXmlWaits = 11'000'000;
 /// The last release that was seen to keep an image which it cannot open: 9.0.
@@ -184,14 +189,22 @@ bool Control::serve(ConnectPtr connection) {
     if (!list(connection.get())) {
         return false;
     }
+    auto interval = kFirstLook;
+    auto look = std::chrono::steady_clock::now() + interval;
     std::unique_lock lock{mutex_};
     while (!stopping_ && broken_.empty()) {
-        changed_.wait(lock, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
-        if (std::exchange(calls_wait_, false)) {
-            lock.unlock();
+        const bool told = changed_.wait_until(
+            lock, look, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
+        const bool calls_wait = std::exchange(calls_wait_, false);
+        lock.unlock();
+        if (calls_wait) {
             look_after_waiting();
-            lock.lock();
+        } else if (!told) {
+            look_for_gone(connection.get());
+            interval = std::min(interval * 2, kLastLook);
+            look = std::chrono::steady_clock::now() + interval;
         }
+        lock.lock();
     }
     const auto reason = broken_;
     lock.unlock();
@@ -213,6 +226,13 @@ void Control::look_after_waiting() {
         if (!waiting) {
             return;
         }
+    }
+}
+
+void Control::look_for_gone(virConnectPtr connection) {
+    const auto seen = context_->outlet.now();
+    if (const auto active = members(connection, VIR_CONNECT_LIST_DOMAINS_ACTIVE)) {
+        context_->outlet.active_read(seen, *active);
     }
 }
 

@@ -62,6 +62,7 @@ private:
     bool list(virConnectPtr connection);
     void complete(virConnectPtr connection, const std::vector<GuestInfo>& guests);
     void look_after_waiting();
+    void look_for_gone(virConnectPtr connection);
     void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);
     bool is_over() const;

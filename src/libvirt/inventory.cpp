@@ -26,19 +26,6 @@ constexpr std::size_t kStatsBatch = 1024;
 constexpr unsigned kMaxJobReadings = 64;
 
 using Index = std::unordered_map<Uuid, std::size_t>;
-using Members = std::unordered_set<Uuid>;
-
-std::optional<Members> members(virConnectPtr connection, unsigned flags) {
-    const auto domains = list_domains(connection, flags);
-    if (!domains) {
-        return std::nullopt;
-    }
-    Members uuids;
-    for (const auto& domain : *domains) {
-        uuids.insert(uuid_of(domain.get()));
-    }
-    return uuids;
-}
 
 /// Sets one flag of every guest by its own listing, or guest by guest where the driver has none.
 template <class AskOne>
@@ -164,8 +151,16 @@ std::optional<Domains> list_domains(virConnectPtr connection, unsigned flags) {
     return domains;
 }
 
-std::optional<std::unordered_set<Uuid>> list_autostart(virConnectPtr connection) {
-    return members(connection, VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
+std::optional<Members> members(virConnectPtr connection, unsigned flags) {
+    const auto domains = list_domains(connection, flags);
+    if (!domains) {
+        return std::nullopt;
+    }
+    Members uuids;
+    for (const auto& domain : *domains) {
+        uuids.insert(uuid_of(domain.get()));
+    }
+    return uuids;
 }
 
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection) {

@@ -25,8 +25,9 @@ std::optional<Domains> list_domains(virConnectPtr connection, unsigned flags);
 /// are not read here: see Control.
 Result<std::vector<GuestInfo>> list_guests(const UriContext& context, virConnectPtr connection);
 
-/// Those flagged with autostart, in one call; empty when it failed, also where the driver cannot
-/// list by the flag. Blocks.
-std::optional<std::unordered_set<Uuid>> list_autostart(virConnectPtr connection);
+using Members = std::unordered_set<Uuid>;
+/// The guests that `flags` select, in one call; empty when it failed, also where the driver cannot
+/// list by such a flag. Blocks.
+std::optional<Members> members(virConnectPtr connection, unsigned flags);
 
 }  // namespace guestd::libvirt

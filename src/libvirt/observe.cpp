@@ -14,7 +14,8 @@ namespace guestd::libvirt {
 
 namespace {
 
-constexpr std::size_t kMaxMetadata = std::size_t{64} * 1024;
+/// One more than config/metadata.hpp takes, so that it says that there is too much.
+constexpr std::size_t kMaxMetadata = std::size_t{64} * 1024 + 1;
 
 struct State {
     int state = 0;
@@ -31,12 +32,20 @@ std::optional<State> read_state(virDomainPtr domain, bool& gone) {
     return std::nullopt;
 }
 
-void read_flags(virDomainPtr domain, GuestInfo& info, Depth depth,
+/// A third of what is asked of each guest of a drain, spared: one that ran without an image and
+/// went down by itself has none. "Destroyed" says less: that may have ended a restore.
+bool may_have_image(const State& state, const std::optional<KnownGuest>& known) {
+    return state.state != VIR_DOMAIN_SHUTOFF || state.reason != VIR_DOMAIN_SHUTOFF_SHUTDOWN ||
+           !known || !known->runs_without_image;
+}
+
+void read_flags(virDomainPtr domain, const State& state, GuestInfo& info, Depth depth,
                 const std::optional<KnownGuest>& known) {
     // One that is off and still there has a definition, unless it is about to go with its last.
     const bool is_defined = known && known->persistent && !is_active(info.state);
     info.persistent = is_defined || virDomainIsPersistent(domain) != 0;
-    info.managed_save = depth != Depth::least && virDomainHasManagedSaveImage(domain, 0) == 1;
+    info.managed_save = depth != Depth::least && may_have_image(state, known) &&
+                        virDomainHasManagedSaveImage(domain, 0) == 1;
     if (known && !known->stale && depth == Depth::state) {
         info.autostart = known->autostart;  // the monitor keeps it true
         return;
@@ -104,7 +113,7 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     info.state = state_of(state->state);
     info.starting = is_starting(state->state, state->reason);
     const auto known = context.outlet.known(info.uuid);
-    read_flags(domain, info, depth, known);
+    read_flags(domain, *state, info, depth, known);
     if (known) {
         recall(*known, info);
     }

@@ -5,33 +5,6 @@
 
 namespace guestd::libvirt {
 
-namespace {
-
-bool is_stop(Lifecycle what) {
-    switch (what) {
-        case Lifecycle::shut_down:
-        case Lifecycle::saved:
-        case Lifecycle::destroyed:
-        case Lifecycle::crashed:
-        case Lifecycle::migrated:
-        case Lifecycle::stopped:
-            return true;
-        case Lifecycle::defined:
-        case Lifecycle::undefined:
-        case Lifecycle::booted:
-        case Lifecycle::restored:
-        case Lifecycle::started:
-        case Lifecycle::suspended:
-        case Lifecycle::resumed:
-        case Lifecycle::shutting_down:
-        case Lifecycle::pmsuspended:
-            return false;
-    }
-    return false;
-}
-
-}  // namespace
-
 Outlet::Outlet(UriId uri, EventSink sink) : uri_(uri), sink_(std::move(sink)) {}
 
 void Outlet::count_change(const Uuid& uuid) {
@@ -63,6 +36,7 @@ void Outlet::digest(GuestChanged& event) {
         guest.active = !is_stop(event.what);
         guest.agent_connected = guest.agent_connected && guest.active;
     }
+    guest.runs_without_image = guest.runs_without_image && !is_start(event.what);
     if (event.what != Lifecycle::suspended && event.what != Lifecycle::resumed) {
         guest.disks.reset();
     }
@@ -154,6 +128,8 @@ void Outlet::begin_listing() {
 
 void Outlet::remember(const GuestInfo& info, Depth depth) {
     auto& guest = known_[info.uuid];
+    const bool without_image =
+        depth == Depth::least ? guest.runs_without_image : !info.managed_save;
     guest = KnownGuest{.name = info.name,
                        .persistent = info.persistent,
                        .active = is_active(info.state),
@@ -163,6 +139,7 @@ void Outlet::remember(const GuestInfo& info, Depth depth) {
                        .metadata = info.metadata,
                        .remembered = info.remembered,
                        .autostart = info.autostart,
+                       .runs_without_image = is_active(info.state) && without_image,
                        .stale = depth == Depth::least && guest.stale,
                        .disks = std::move(guest.disks)};
 }
@@ -211,6 +188,34 @@ void Outlet::agent_found(const Uuid& uuid, const Mark& seen, bool connected) {
     found->second.agent_channel = true;
     found->second.agent_connected = connected;
     sink_(AgentChanged{{uri_, uuid}, connected});
+}
+
+Outlet::Mark Outlet::now() const {
+    const std::lock_guard lock{mutex_};
+    return {listings_, changes_};
+}
+
+void Outlet::active_read(const Mark& seen, const std::unordered_set<Uuid>& active) {
+    const std::lock_guard lock{mutex_};
+    if (closed_ || seen.listing != listings_) {
+        return;
+    }
+    std::vector<Uuid> gone;
+    for (const auto& [uuid, guest] : known_) {
+        if (guest.active && !active.contains(uuid) && current(uuid).change <= seen.change) {
+            gone.push_back(uuid);
+        }
+    }
+    for (const auto& uuid : gone) {
+        if (known_.at(uuid).persistent) {
+            outdate(uuid);
+            continue;
+        }
+        count_change(uuid);  // there is nothing left of it to read
+        GuestChanged event{.guest = {uri_, uuid}, .what = Lifecycle::stopped};
+        digest(event);
+        sink_(std::move(event));
+    }
 }
 
 void Outlet::autostart_read(const std::optional<std::unordered_set<Uuid>>& flagged, bool asked) {

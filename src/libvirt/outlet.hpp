@@ -44,6 +44,8 @@ struct KnownGuest {
     std::string metadata;
     bool remembered = false;
     bool autostart = false;
+    /// Runs, and was read to have no managed-save image since it began to.
+    bool runs_without_image = false;
     bool stale = true;  ///< the definition has changed since it was read
     /// Target names, of an active guest's devices; empty = not read since they changed.
     std::optional<std::vector<std::string>> disks;
@@ -75,6 +77,12 @@ public:
     void lost(const std::string& reason);
     /// The agent as its guest's XML shows it; dropped when an event has told meanwhile.
     void agent_found(const Uuid& uuid, const Mark& mark, bool connected);
+
+    /// The newest place of any guest.
+    Mark now() const;
+    /// Those that were active when libvirt was asked after `seen`. Of one that is not, though
+    /// nothing was told of its end, whoever cares reads again.
+    void active_read(const Mark& seen, const std::unordered_set<Uuid>& active);
 
     // Reader of autostart flags.
     /// Those that are set now, of the connection that is listed; empty = they cannot be read. Told

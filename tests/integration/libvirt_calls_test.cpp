@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "config/metadata.hpp"
 #include "event_inbox.hpp"
 #include "libvirt/hypervisor.hpp"
 #include "private_libvirtd.hpp"
@@ -109,6 +110,24 @@ TEST_F(LibvirtCalls, ListsMetadataAndTellsWhenItChanges) {
     // Not asked for in particular: what an event has made stale is read again.
     const auto refused = call(uuid, CallKind::resume);
     EXPECT_THAT(refused.observed.value().metadata, ::testing::HasSubstr("expendable"));
+}
+
+TEST_F(LibvirtCalls, OfAMebibyteOfMetadataTakesEnoughToSayThatItIsTooMuch) {
+    const auto uuid = daemon_.define("guest");
+    const std::string much =
+        "<policy tier='critical'><!--" + std::string(std::size_t{1} << 20, 'x') + "--></policy>";
+    ASSERT_EQ(
+        virDomainSetMetadata(daemon_.domain(uuid).get(), VIR_DOMAIN_METADATA_ELEMENT, much.c_str(),
+                             "guestd", "urn:guestd:policy:1", VIR_DOMAIN_AFFECT_CONFIG),
+        0);
+    const auto listing = listed();
+    const auto& metadata = find(listing, uuid)->metadata;
+    EXPECT_EQ(metadata.size(), config::kLargestMetadata + 1);
+    const auto read = config::parse_metadata(metadata);
+    ASSERT_EQ(read.problems.size(), 1U);
+    EXPECT_THAT(render_problem(read.problems.front()), ::testing::HasSubstr("more than 65536"));
+    EXPECT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    EXPECT_EQ(call(uuid, CallKind::probe).observed.value().metadata.size(), metadata.size());
 }
 
 TEST_F(LibvirtCalls, ReadsARedefinedGuestAgain) {

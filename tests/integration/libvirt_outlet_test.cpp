@@ -171,6 +171,57 @@ TEST_F(OutletTest, RemembersWhatItWasTold) {
     EXPECT_EQ(told<GuestChanged>(2).what, Lifecycle::defined);
 }
 
+TEST_F(OutletTest, KnowsWhoHasRunWithoutAnImage) {
+    list({{.uuid = kGuest, .name = "guest", .state = GuestState::running},
+          {.uuid = kOther, .state = GuestState::running, .managed_save = true}});
+    EXPECT_TRUE(outlet_.known(kGuest)->runs_without_image);
+    EXPECT_FALSE(outlet_.known(kOther)->runs_without_image);
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    EXPECT_TRUE(outlet_.known(kGuest)->runs_without_image);
+    ASSERT_TRUE(outlet_.post(reading(GuestState::shutoff), outlet_.mark(kGuest)));
+    EXPECT_FALSE(outlet_.known(kGuest)->runs_without_image);
+}
+
+TEST_F(OutletTest, AStartMayLeaveAnImage) {
+    list({{.uuid = kGuest, .name = "guest", .state = GuestState::running}});
+    outlet_.guest_changed(kGuest, Lifecycle::restored, "guest");
+    EXPECT_FALSE(outlet_.known(kGuest)->runs_without_image);
+    ASSERT_TRUE(outlet_.post(reading(GuestState::running), outlet_.mark(kGuest), Depth::least));
+    EXPECT_FALSE(outlet_.known(kGuest)->runs_without_image);
+    ASSERT_TRUE(outlet_.post(reading(GuestState::running), outlet_.mark(kGuest)));
+    EXPECT_TRUE(outlet_.known(kGuest)->runs_without_image);
+}
+
+TEST_F(OutletTest, WhoHasGoneWithoutAnEventIsLookedAt) {
+    const Uuid up = Uuid::parse("00000000-0000-4000-8000-000000000003").value();
+    const Uuid off = Uuid::parse("00000000-0000-4000-8000-000000000004").value();
+    list({{.uuid = kGuest, .state = GuestState::running},
+          {.uuid = kOther, .state = GuestState::running, .persistent = false},
+          {.uuid = up, .state = GuestState::paused},
+          {.uuid = off, .state = GuestState::shutoff}});
+    outlet_.active_read(outlet_.now(), {up});
+    ASSERT_EQ(told_.size(), 2U);
+    for (const auto& event : told_) {
+        const auto& told = std::get<GuestChanged>(event);
+        EXPECT_EQ(told.what,
+                  told.guest.uuid == kGuest ? Lifecycle::defined : Lifecycle::stopped);
+    }
+    outlet_.active_read(outlet_.now(), {up, kGuest});
+    EXPECT_EQ(told_.size(), 2U) << "nothing is left of a transient guest";
+}
+
+TEST_F(OutletTest, WhoHasChangedSinceTheReadingIsNot) {
+    list({{.uuid = kGuest, .state = GuestState::shutoff},
+          {.uuid = kOther, .state = GuestState::running}});
+    const auto seen = outlet_.now();
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    outlet_.active_read(seen, {kOther});
+    EXPECT_EQ(told_.size(), 1U);
+    list({{.uuid = kGuest, .state = GuestState::running}});
+    outlet_.active_read(seen, {});
+    EXPECT_TRUE(told_.empty()) << "read before the listing";
+}
+
 TEST_F(OutletTest, AnAgentEventBeatsTheXml) {
     list({{.uuid = kGuest, .state = GuestState::running}});
     const auto mark = outlet_.mark(kGuest);

@@ -109,6 +109,24 @@ TEST_F(LibvirtQemu, ASaveWhoseLibvirtdDiesIsUnknown) {
     EXPECT_TRUE(is_active(listing.guests.at(0).state)) << to_string(listing.guests.at(0).state);
 }
 
+/// libvirtd 9.0 tells nobody of a guest that ends while it is being taken over.
+TEST_F(LibvirtQemu, AGuestThatANewLibvirtdFindsGoneIsLookedAt) {
+    const auto uuid = define("guest", 16);
+    connect();
+    ASSERT_EQ(call(uuid, CallKind::start).status, CallStatus::done);
+    pid_t qemu = 0;
+    std::ifstream{file("libvirt/qemu/run/guest.pid")} >> qemu;
+    ASSERT_GT(qemu, 0);
+    ::kill(qemu, SIGSTOP);
+    daemon_.kill();
+    daemon_.start();
+    const auto listing = inbox_.take<InventoryListed>().value();
+    EXPECT_TRUE(is_active(listing.guests.at(0).state)) << to_string(listing.guests.at(0).state);
+    ::kill(qemu, SIGKILL);
+    EXPECT_TRUE(saw(uuid, Lifecycle::defined));  // which asks for a look
+    EXPECT_EQ(call(uuid, CallKind::probe).observed.value().state, GuestState::shutoff);
+}
+
 TEST_F(LibvirtQemu, AnAgentChannelIsFound) {
     const auto with = define("with", 16,
                              "<channel type='unix'><target type='virtio' "

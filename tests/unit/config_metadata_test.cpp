@@ -112,7 +112,7 @@ TEST(Metadata, BadPartsAreLeftOutAndTold) {
 TEST(Metadata, HostileTextDoesNothing) {
     const auto big = with("<set key='tier' value='expendable'/>" + std::string(64 * 1024, ' '));
     EXPECT_EQ(policy(big).tier, Tier::normal);
-    EXPECT_THAT(problems(big), ElementsAre(HasSubstr("at most 65536 are read")));
+    EXPECT_THAT(problems(big), ElementsAre(HasSubstr("more than 65536 bytes")));
 
     EXPECT_THAT(problems("<policy>"), ElementsAre(HasSubstr("no XML")));
     EXPECT_THAT(problems(std::string{"\0<x", 3}), ElementsAre(HasSubstr("no XML")));
