@@ -156,9 +156,6 @@ void CallPool::work(const WorkerPtr& worker) {
 bool CallPool::take(const WorkerPtr& worker, Call& call) {
     std::unique_lock lock{mutex_};
     work_.wait_for(lock, context_->idle_time, [this] { return stopping_ || !queue_.empty(); });
-    if (!stopping_ && !queue_.empty() && !worker->connection.is_open()) {
-        wait_to_connect(lock, worker);
-    }
     --idle_;
     if (stopping_ || queue_.empty()) {
         workers_.remove(worker);
@@ -170,18 +167,6 @@ bool CallPool::take(const WorkerPtr& worker, Call& call) {
     worker->reached = false;
     worker->since = std::chrono::steady_clock::now();
     return true;
-}
-
-/// Until it may connect. The others may have done it all by then.
-void CallPool::wait_to_connect(std::unique_lock<std::mutex>& lock, const WorkerPtr& worker) {
-    const bool first = std::none_of(workers_.begin(), workers_.end(), [&](const auto& each) {
-        return each != worker && each->connects;
-    });
-    worker->connects = first;
-    lock.unlock();
-    worker->opening = context_->openings->enter(first);
-    lock.lock();
-    worker->connects = true;
 }
 
 void CallPool::run(const WorkerPtr& worker, const Call& call) {
@@ -203,7 +188,6 @@ void CallPool::run(const WorkerPtr& worker, const Call& call) {
 }
 
 bool CallPool::reach(const WorkerPtr& worker) {
-    worker->opening = {};
     const std::lock_guard lock{mutex_};
     worker->reached = true;
     return !worker->given_up && !stopping_;
@@ -215,7 +199,6 @@ bool CallPool::is_wanted(const WorkerPtr& worker) const {
 }
 
 bool CallPool::finish(const WorkerPtr& worker) {
-    worker->opening = {};
     const std::lock_guard lock{mutex_};
     worker->call.reset();
     if (worker->given_up) {

@@ -5,8 +5,7 @@
 ///
 /// Each worker has a thread and a connection of its own and one call at a time, so that libvirtd's
 /// limit of requests per connection is never met. Workers come with the work, at most `workers` of
-/// them, and end when idle. What exceeds them waits in order. The first connects at once; the others
-/// as `Openings` lets them, if there is still something to do by then.
+/// them, and end when idle. What exceeds them waits in order.
 ///
 /// An abandoned call cannot be stopped: its worker is given up as it is, tells nobody, and ends
 /// whenever libvirt lets go of it. It is replaced, but libvirtd may still be busy for it, and has
@@ -60,19 +59,16 @@ public:
 private:
     struct Worker {
         explicit Worker(std::string uri) : connection(std::move(uri)) {}
-        Connection connection;    ///< of the worker's thread alone
-        Openings::Place opening;  ///< held while it connects beside others
+        Connection connection;  ///< of the worker's thread alone
         std::optional<Call> call;
         std::chrono::steady_clock::time_point since{};
-        bool connects = false;  ///< has a connection, or opens one
-        bool reached = false;   ///< its call may have been asked for
+        bool reached = false;  ///< its call may have been asked for
         bool given_up = false;
     };
     using WorkerPtr = std::shared_ptr<Worker>;
 
     void work(const WorkerPtr& worker);
     bool take(const WorkerPtr& worker, Call& call);
-    void wait_to_connect(std::unique_lock<std::mutex>& lock, const WorkerPtr& worker);
     void run(const WorkerPtr& worker, const Call& call);
     bool finish(const WorkerPtr& worker);
     /// The call's guest is found: from here on it may be changed. False when it must not be.

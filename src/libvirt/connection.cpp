@@ -35,12 +35,8 @@ bool keep_alive(virConnectPtr connection) {
     return virConnectSetKeepAlive(connection, kKeepAliveSeconds, kKeepAliveCount) >= 0;
 }
 
-bool Connection::is_open() const {
-    return handle_ && !is_dead(handle_.get());
-}
-
 Result<virConnectPtr> Connection::open() {
-    if (is_open()) {
+    if (handle_ && !is_dead(handle_.get())) {
         return handle_.get();
     }
     close();

@@ -25,8 +25,6 @@ class Connection {
 public:
     explicit Connection(std::string uri) : uri_(std::move(uri)) {}
 
-    /// Open, as far as is known. Does not block.
-    bool is_open() const;
     /// Blocks as connect(). The pointer is valid until the next call of a member.
     Result<virConnectPtr> open();
     /// The guest's handle on the open connection; null with last_fault(). Blocks.

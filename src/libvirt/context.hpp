@@ -12,7 +12,6 @@
 #include "core/local_uri.hpp"
 #include "libvirt/agent_bounds.hpp"
 #include "libvirt/connection.hpp"
-#include "libvirt/openings.hpp"
 #include "libvirt/outlet.hpp"
 #include "libvirt/save_space.hpp"
 #include "libvirt/threads.hpp"
@@ -56,7 +55,6 @@ struct UriContext {
     /// Told before (true) and after (false) each call, on its worker's thread.
     std::function<void(const Call&, bool)> around = [](const Call&, bool) {};
     std::shared_ptr<ThreadGroup> threads;
-    std::shared_ptr<Openings> openings;  ///< of all URIs
     std::shared_ptr<SaveSpace> space;
     /// Threads with a connection for calls that libvirtd's ordinary workers serve.
     std::atomic<unsigned> ordinary = 0;

@@ -189,23 +189,8 @@ bool Control::serve(ConnectPtr connection) {
     if (!list(connection.get())) {
         return false;
     }
-    auto interval = kFirstLook;
-    auto look = std::chrono::steady_clock::now() + interval;
+    attend(connection);
     std::unique_lock lock{mutex_};
-    while (!stopping_ && broken_.empty()) {
-        const bool told = changed_.wait_until(
-            lock, look, [&] { return stopping_ || !broken_.empty() || calls_wait_; });
-        const bool calls_wait = std::exchange(calls_wait_, false);
-        lock.unlock();
-        if (calls_wait) {
-            look_after_waiting();
-        } else if (!told) {
-            look_for_gone(connection.get());
-            interval = std::min(interval * 2, kLastLook);
-            look = std::chrono::steady_clock::now() + interval;
-        }
-        lock.lock();
-    }
     const auto reason = broken_;
     lock.unlock();
     autostart_->disconnected();
@@ -215,25 +200,59 @@ bool Control::serve(ConnectPtr connection) {
     return true;
 }
 
-void Control::look_after_waiting() {
+/// Until the connection breaks.
+void Control::attend(const ConnectPtr& connection) {
+    using Clock = std::chrono::steady_clock;
+    auto interval = kFirstLook;
+    auto look = Clock::now() + interval;
+    auto relief = Clock::time_point::max();
     std::unique_lock lock{mutex_};
+    suspects_ = false;
     while (!stopping_ && broken_.empty()) {
-        changed_.wait_for(lock, settings_.short_is_slow / 4,
-                          [&] { return stopping_ || !broken_.empty(); });
-        lock.unlock();
-        const bool waiting = pools_->relieve();
-        lock.lock();
-        if (!waiting) {
-            return;
+        changed_.wait_until(lock, std::min(look, relief), [&] {
+            return stopping_ || !broken_.empty() || suspects_ ||
+                   (calls_wait_ && relief == relief.max());
+        });
+        const auto now = Clock::now();
+        const bool wait = std::exchange(calls_wait_, false);
+        if (now >= relief) {
+            lock.unlock();
+            const bool waiting = pools_->relieve();
+            lock.lock();
+            relief = waiting ? now + settings_.short_is_slow / 4 : relief.max();
+        }
+        if (wait) {
+            relief = std::min(relief, now + settings_.short_is_slow / 4);
+        }
+        if (std::exchange(suspects_, false)) {
+            look = std::min(look, now + kFirstLook);
+        }
+        if (now >= look) {
+            look_for_gone(connection);
+            interval = std::min(interval * 2, kLastLook);
+            look = now + interval;
         }
     }
 }
 
-void Control::look_for_gone(virConnectPtr connection) {
-    const auto seen = context_->outlet.now();
-    if (const auto active = members(connection, VIR_CONNECT_LIST_DOMAINS_ACTIVE)) {
-        context_->outlet.active_read(seen, *active);
+/// On a thread of its own: libvirt lists nobody while it tries to end a QEMU that hangs.
+void Control::look_for_gone(const ConnectPtr& connection) {
+    // Under the lock.
+    if (looking_) {
+        return;
     }
+    virConnectRef(connection.get());
+    auto shared = std::make_shared<ConnectPtr>(connection.get());
+    looking_ = context_->threads->spawn("virt-look", [self = shared_from_this(), shared] {
+        const auto seen = self->context_->outlet.now();
+        const auto active = members(shared->get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+        const bool suspects = active && self->context_->outlet.active_read(seen, *active);
+        shared->reset();
+        const std::lock_guard lock{self->mutex_};
+        self->looking_ = false;
+        self->suspects_ = suspects;
+        self->changed_.notify_all();
+    });
 }
 
 bool Control::list(virConnectPtr connection) {

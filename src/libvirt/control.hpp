@@ -61,8 +61,8 @@ private:
     void back_off();
     bool list(virConnectPtr connection);
     void complete(virConnectPtr connection, const std::vector<GuestInfo>& guests);
-    void look_after_waiting();
-    void look_for_gone(virConnectPtr connection);
+    void attend(const ConnectPtr& connection);
+    void look_for_gone(const ConnectPtr& connection);
     void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);
     bool is_over() const;
@@ -86,6 +86,8 @@ private:
     std::string broken_;        ///< why the connection in use is gone; "" = it is not
     bool hinted_ = false;
     bool calls_wait_ = false;
+    bool looking_ = false;   ///< a thread lists who is active
+    bool suspects_ = false;  ///< somebody was not, the last time
     bool stopping_ = false;
 };
 

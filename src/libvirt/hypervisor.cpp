@@ -46,7 +46,6 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
         folder.empty() ? save_folder_of(options.uris[index]) : std::optional{folder},
         options.free_space ? options.free_space : free_space);
     context->threads = std::make_shared<ThreadGroup>();
-    context->openings = options.openings;
     return context;
 }
 

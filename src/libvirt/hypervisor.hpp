@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "guestd/ports/hypervisor.hpp"
-#include "libvirt/openings.hpp"
 #include "libvirt/save_space.hpp"
 
 namespace guestd::libvirt {
@@ -41,8 +40,6 @@ struct Options {
     std::vector<std::string> save_folders;
     /// Where the drivers keep their links of autostart, by UriId; empty or missing = not known.
     std::vector<std::string> autostart_folders;
-    /// For tests: how many connections are opened at a time.
-    std::shared_ptr<Openings> openings = std::make_shared<Openings>();
     /// For tests: how much is free there; by default, the file system is asked.
     SaveSpace::Ask free_space;
     /// For tests: told before (true) and after (false) each call, on its worker's thread.

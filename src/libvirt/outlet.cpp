@@ -33,7 +33,10 @@ void Outlet::digest(GuestChanged& event) {
     } else if (event.what == Lifecycle::undefined) {
         guest.persistent = false;
     } else {
-        guest.active = !is_stop(event.what);
+        // libvirt 11.3 tells no more than `shutting_down` of a start that it gave up at once.
+        if (event.what != Lifecycle::shutting_down) {
+            guest.active = !is_stop(event.what);
+        }
         guest.agent_connected = guest.agent_connected && guest.active;
     }
     guest.runs_without_image = guest.runs_without_image && !is_start(event.what);
@@ -151,6 +154,7 @@ void Outlet::publish(InventoryListed listing) {
         return;
     }
     known_.clear();
+    suspects_.clear();
     last_change_.clear();
     ++listings_;
     outage_told_ = false;
@@ -195,27 +199,43 @@ Outlet::Mark Outlet::now() const {
     return {listings_, changes_};
 }
 
-void Outlet::active_read(const Mark& seen, const std::unordered_set<Uuid>& active) {
+bool Outlet::active_read(const Mark& seen, const std::unordered_set<Uuid>& active) {
     const std::lock_guard lock{mutex_};
-    if (closed_ || seen.listing != listings_) {
-        return;
+    if (closed_ || listing_ || seen.listing != listings_) {
+        return false;
     }
+    std::unordered_map<Uuid, std::uint64_t> suspects;
     std::vector<Uuid> gone;
     for (const auto& [uuid, guest] : known_) {
-        if (guest.active && !active.contains(uuid) && current(uuid).change <= seen.change) {
-            gone.push_back(uuid);
-        }
-    }
-    for (const auto& uuid : gone) {
-        if (known_.at(uuid).persistent) {
-            outdate(uuid);
+        const auto change = current(uuid).change;
+        if (!guest.active || active.contains(uuid) || change > seen.change) {
             continue;
         }
-        count_change(uuid);  // there is nothing left of it to read
-        GuestChanged event{.guest = {uri_, uuid}, .what = Lifecycle::stopped};
-        digest(event);
-        sink_(std::move(event));
+        const auto before = suspects_.find(uuid);
+        if (before != suspects_.end() && before->second == change) {
+            gone.push_back(uuid);
+        } else {
+            suspects.emplace(uuid, change);
+        }
     }
+    suspects_ = std::move(suspects);
+    for (const auto& uuid : gone) {
+        tell_gone(uuid);
+    }
+    return !suspects_.empty();
+}
+
+/// `defined` has it read again, with whatever image it left; of a transient one nothing is left.
+void Outlet::tell_gone(const Uuid& uuid) {
+    auto& guest = known_.at(uuid);
+    guest.active = false;  // told once; a reading corrects it
+    count_change(uuid);
+    GuestChanged event{.guest = {uri_, uuid}, .what = Lifecycle::defined, .name = guest.name};
+    if (!guest.persistent) {
+        event.what = Lifecycle::stopped;
+        digest(event);
+    }
+    sink_(std::move(event));
 }
 
 void Outlet::autostart_read(const std::optional<std::unordered_set<Uuid>>& flagged, bool asked) {

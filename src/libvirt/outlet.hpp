@@ -80,9 +80,11 @@ public:
 
     /// The newest place of any guest.
     Mark now() const;
-    /// Those that were active when libvirt was asked after `seen`. Of one that is not, though
-    /// nothing was told of its end, whoever cares reads again.
-    void active_read(const Mark& seen, const std::unordered_set<Uuid>& active);
+    /// Those that were active when libvirt was asked after `seen`. One that is not, though nothing
+    /// was told of its end, is suspect, for its event may be under way; one that was suspect the
+    /// last time, and of which nothing was told since, is gone: whoever cares reads again. True
+    /// while there are suspects.
+    bool active_read(const Mark& seen, const std::unordered_set<Uuid>& active);
 
     // Reader of autostart flags.
     /// Those that are set now, of the connection that is listed; empty = they cannot be read. Told
@@ -108,6 +110,7 @@ public:
 private:
     void tell(Event event);
     void outdate(const Uuid& uuid);
+    void tell_gone(const Uuid& uuid);
     void remember(const GuestInfo& info, Depth depth);
     void count_change(const Uuid& uuid);
     Mark current(const Uuid& uuid) const;
@@ -129,6 +132,8 @@ private:
     std::unordered_map<Uuid, std::uint64_t> last_change_;
     std::uint64_t forgotten_ = 0;
     std::unordered_map<Uuid, KnownGuest> known_;
+    /// Not active at the last look; as of which change of theirs.
+    std::unordered_map<Uuid, std::uint64_t> suspects_;
 };
 
 }  // namespace guestd::libvirt

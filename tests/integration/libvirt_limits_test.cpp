@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -19,7 +18,6 @@ namespace guestd::test {
 namespace {
 
 using libvirt::LibvirtHypervisor;
-using libvirt::Openings;
 using libvirt::Options;
 using namespace std::chrono_literals;
 
@@ -217,61 +215,6 @@ TEST_F(LibvirtLimits, SlowShortCallsAreRelieved) {
     submit(4, guests[3], CallKind::destroy_forced);
     EXPECT_TRUE(gate_.wait_inside(4));
     gate_.open();
-}
-
-TEST_F(LibvirtLimits, TheFirstConnectionDoesItAllWhileNoOtherMayBeOpened) {
-    Options options;
-    options.openings = std::make_shared<Openings>(1, 1h);
-    auto held = options.openings->enter(true);
-    connect(options);
-    gate_.open();
-    const auto guests = define(30);
-    for (CallId id = 1; id <= guests.size(); ++id) {
-        submit(id, guests[id - 1], CallKind::probe);
-    }
-    for (unsigned i = 0; i < guests.size(); ++i) {
-        ASSERT_TRUE(inbox_.take<CallReturned>());
-    }
-    EXPECT_EQ(gate_.most(), 1U);
-    // Nothing is left to do for those that waited: they go without having connected.
-    held = {};
-    while (status().workers > 1) {
-        std::this_thread::yield();
-    }
-}
-
-TEST(Openings, AreNoMoreThanTheLimitAtATime) {
-    const auto openings = std::make_shared<Openings>(3, 1h);
-    std::atomic<int> inside = 0;
-    std::atomic<bool> too_many = false;
-    std::vector<std::jthread> threads;
-    for (int thread = 0; thread < 10; ++thread) {
-        threads.emplace_back([&] {
-            for (int times = 0; times < 100; ++times) {
-                const auto place = openings->enter(false);
-                too_many = ++inside > 3 || too_many;
-                std::this_thread::yield();
-                --inside;
-            }
-        });
-    }
-    threads.clear();
-    EXPECT_FALSE(too_many);
-}
-
-TEST(Openings, ThatHangKeepNobodyWaiting) {
-    const auto openings = std::make_shared<Openings>(2, 1ms);
-    std::vector<Openings::Place> hang;
-    for (int times = 0; times < 9; ++times) {
-        hang.push_back(openings->enter(false));
-    }
-    hang.clear();
-}
-
-TEST(Openings, TheFirstOfAPoolWaitsForNobody) {
-    const auto openings = std::make_shared<Openings>(1, 1h);
-    const auto one = openings->enter(false);
-    const auto other = openings->enter(true);
 }
 
 TEST_F(LibvirtLimits, IdleWorkersDisconnect) {
