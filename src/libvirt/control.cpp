@@ -2,6 +2,7 @@
 #include "libvirt/control.hpp"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -225,34 +226,43 @@ void Control::attend(const ConnectPtr& connection) {
             relief = std::min(relief, now + settings_.short_is_slow / 4);
         }
         if (std::exchange(suspects_, false)) {
-            look = std::min(look, now + kFirstLook);
+            look = now + kFirstLook;  // not before: their events may be under way
         }
         if (now >= look) {
-            look_for_gone(connection);
-            interval = std::min(interval * 2, kLastLook);
+            if (look_for_gone(connection)) {
+                interval = std::min(interval * 2, kLastLook);
+            }
             look = now + interval;
         }
     }
 }
 
-/// On a thread of its own: libvirt lists nobody while it tries to end a QEMU that hangs.
-void Control::look_for_gone(const ConnectPtr& connection) {
+/// On a thread of its own: libvirt lists nobody while it tries to end a QEMU that hangs. False
+/// while an earlier one is not back.
+bool Control::look_for_gone(const ConnectPtr& connection) {
     // Under the lock.
     if (looking_) {
-        return;
+        return false;
     }
+    auto shared = std::make_shared<ConnectPtr>();
     virConnectRef(connection.get());
-    auto shared = std::make_shared<ConnectPtr>(connection.get());
+    shared->reset(connection.get());
     looking_ = context_->threads->spawn("virt-look", [self = shared_from_this(), shared] {
-        const auto seen = self->context_->outlet.now();
-        const auto active = members(shared->get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-        const bool suspects = active && self->context_->outlet.active_read(seen, *active);
+        bool suspects = false;
+        try {
+            const auto seen = self->context_->outlet.now();
+            const auto active = members(shared->get(), VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+            suspects = active && self->context_->outlet.active_read(seen, *active);
+        } catch (const std::bad_alloc&) {
+            // The next look may have more.
+        }
         shared->reset();
         const std::lock_guard lock{self->mutex_};
         self->looking_ = false;
         self->suspects_ = suspects;
         self->changed_.notify_all();
     });
+    return looking_;
 }
 
 bool Control::list(virConnectPtr connection) {

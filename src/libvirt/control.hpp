@@ -62,7 +62,7 @@ private:
     bool list(virConnectPtr connection);
     void complete(virConnectPtr connection, const std::vector<GuestInfo>& guests);
     void attend(const ConnectPtr& connection);
-    void look_for_gone(const ConnectPtr& connection);
+    bool look_for_gone(const ConnectPtr& connection);
     void broken(unsigned connection, const std::string& reason);
     void lost(const std::string& reason);
     bool is_over() const;

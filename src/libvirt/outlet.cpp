@@ -207,7 +207,9 @@ bool Outlet::active_read(const Mark& seen, const std::unordered_set<Uuid>& activ
     std::unordered_map<Uuid, std::uint64_t> suspects;
     std::vector<Uuid> gone;
     for (const auto& [uuid, guest] : known_) {
-        const auto change = current(uuid).change;
+        // Its own alone: that others are forgotten tells nothing of it.
+        const auto last = last_change_.find(uuid);
+        const auto change = last == last_change_.end() ? 0 : last->second;
         if (!guest.active || active.contains(uuid) || change > seen.change) {
             continue;
         }
@@ -228,7 +230,9 @@ bool Outlet::active_read(const Mark& seen, const std::unordered_set<Uuid>& activ
 /// `defined` has it read again, with whatever image it left; of a transient one nothing is left.
 void Outlet::tell_gone(const Uuid& uuid) {
     auto& guest = known_.at(uuid);
-    guest.active = false;  // told once; a reading corrects it
+    guest.active = guest.agent_connected = false;  // told once; a reading corrects it
+    guest.stale = true;
+    guest.disks.reset();
     count_change(uuid);
     GuestChanged event{.guest = {uri_, uuid}, .what = Lifecycle::defined, .name = guest.name};
     if (!guest.persistent) {

@@ -201,12 +201,17 @@ TEST_F(OutletTest, WhoHasGoneWithoutAnEventIsLookedAtOnce) {
           {.uuid = off, .state = GuestState::shutoff}});
     EXPECT_TRUE(outlet_.active_read(outlet_.now(), {up}));
     EXPECT_TRUE(told_.empty()) << "their events may be under way";
+    const Uuid passing = Uuid::parse("00000000-0000-4000-8000-000000000005").value();
+    outlet_.guest_changed(passing, Lifecycle::booted, "passing");
+    outlet_.guest_changed(passing, Lifecycle::shut_down, "passing");
+    told_.clear();
     EXPECT_FALSE(outlet_.active_read(outlet_.now(), {up}));
     ASSERT_EQ(told_.size(), 2U);
     for (const auto& event : told_) {
         const auto& told = std::get<GuestChanged>(event);
         EXPECT_EQ(told.what, told.guest.uuid == kGuest ? Lifecycle::defined : Lifecycle::stopped);
     }
+    EXPECT_TRUE(outlet_.known(kGuest)->stale);
     EXPECT_FALSE(outlet_.active_read(outlet_.now(), {up}));
     EXPECT_EQ(told_.size(), 2U);
 }
