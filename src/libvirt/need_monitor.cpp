@@ -149,7 +149,8 @@ std::optional<WatchId> NeedMonitor::take(std::unique_lock<std::mutex>& lock) {
         if (next == items_.end()) {
             changed_.wait(lock);
         } else if (next->second.due > Clock::now()) {
-            changed_.wait_until(lock, next->second.due);
+            const auto due = next->second.due;  // a copy: its entry may go meanwhile
+            changed_.wait_until(lock, due);
         } else {
             next->second.reading = true;
             next->second.again = false;
