@@ -14,8 +14,8 @@
 
 namespace {
 
-/// Threads wait for libvirt nearly all of their time. An arena for each (glibc's default is eight per
-/// core) costs memory that is never given back, and saves locks that nobody waits for.
+/// Threads wait for libvirt nearly all of their time. An arena for each (glibc's default is eight
+/// per core) costs memory that is never given back, and saves locks that nobody waits for.
 constexpr int kArenas = 2;
 
 int run(int argc, char** argv) {
