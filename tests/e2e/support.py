@@ -124,12 +124,18 @@ def held(host):
             if guest.get("held_for")}
 
 
-def newest_run(host, kind):
-    """(run, {name: guest}) of the newest run of a kind, as `guestctl --json history` has them."""
+def newest_history(host, kind):
+    """(run, guests) of the newest run of a kind, as `guestctl --json history` has them."""
     runs = json.loads(host.out("guestctl --json history"))
     number = max(run["run"] for run in runs if run["kind"] == kind)
     told = json.loads(host.out(f"guestctl --json history {number}"))
-    return told["run"], {guest["name"]: guest for guest in told["guests"]}
+    return told["run"], told["guests"]
+
+
+def newest_run(host, kind):
+    """(run, {name: guest}) of the newest run of a kind, of guests of one URI."""
+    told, guests = newest_history(host, kind)
+    return told, {guest["name"]: guest for guest in guests}
 
 
 def outcomes(host, kind):
@@ -138,4 +144,4 @@ def outcomes(host, kind):
 
 
 __all__ = ["Context", "Fleet", "Guestd", "Skip", "Stock", "configure", "expect", "held",
-           "known_guests", "newest_run", "outcomes"]
+           "known_guests", "newest_history", "newest_run", "outcomes"]

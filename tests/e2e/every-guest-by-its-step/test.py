@@ -5,9 +5,7 @@ Two obey at once, one takes five seconds, one is deaf to the power button, one i
 transient; one is off and flagged autostart. Power off, boot, reboot with "save" as the only step.
 """
 
-import json
-
-from support import Fleet, expect
+from support import Fleet, expect, outcomes
 from guests import Guest
 
 KINDS = ("container",)
@@ -27,14 +25,6 @@ shutdown.stop = ["shutdown 3s", "save 60s", "destroy"]
 shutdown.on.reboot.stop = ["save 1min"]
 """
 RAN = ["quick1", "quick2", "slow", "deaf", "halted"]  # and "passing", which is transient
-
-
-def outcomes(host, kind):
-    """{guest: outcome} of the newest run of a kind."""
-    runs = json.loads(host.out("guestctl --json history"))
-    run = max(run["run"] for run in runs if run["kind"] == kind)
-    guests = json.loads(host.out(f"guestctl --json history {run}"))["guests"]
-    return {guest["name"]: guest["outcome"] for guest in guests}
 
 
 def boot_run_over(host):

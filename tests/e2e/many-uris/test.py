@@ -11,7 +11,7 @@ from collections import Counter
 
 from hosts import test_driver
 from observe import eventually
-from support import configure, expect, newest_run
+from support import configure, expect, newest_history
 
 KINDS = ("container",)
 MANAGERS = ("guestd",)
@@ -63,13 +63,6 @@ def all_up(host):
     return running(host) == URIS * GUESTS
 
 
-def told_of(host, kind):
-    """(the newest run of a kind, its guests), as guestd tells."""
-    run, _ = newest_run(host, kind)
-    told = json.loads(host.out(f"guestctl --json history {run['run']}"))
-    return told["run"], told["guests"]
-
-
 def run(context):
     host = context.managed_host()
     uris = test_driver.launch(host, URIS)
@@ -92,7 +85,7 @@ def run(context):
            + host.out("tail -n 3 /run/told-*"))
     expected = {(uri, "shut-down"): GUESTS for uri in uris}
     expected[uris[HANGS], "failed"] = expected.pop((uris[HANGS], "shut-down"))
-    drain, guests = told_of(host, "drain")
+    drain, guests = newest_history(host, "drain")
     outcomes = Counter((guest["uri"], guest["outcome"]) for guest in guests)
     expect(outcomes == expected, f"guestd told: {Counter(guest['outcome'] for guest in guests)}, "
            f"{outcomes}")

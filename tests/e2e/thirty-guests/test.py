@@ -2,9 +2,7 @@
 """Thirty guests on libvirt's default settings: saved at a reboot and restored, then shut down at
 poweroff, then saved and restored again by hand. No connection dies of too many requests."""
 
-import json
-
-from support import Fleet, expect
+from support import Fleet, expect, newest_history
 
 KINDS = ("container",)
 MANAGERS = ("guestd",)
@@ -20,10 +18,7 @@ stop = ["save 2min", "destroy"]
 
 
 def outcomes(host, kind):
-    runs = json.loads(host.out("guestctl --json history"))
-    newest = max(run["run"] for run in runs if run["kind"] == kind)
-    guests = json.loads(host.out(f"guestctl --json history {newest}"))["guests"]
-    return [guest["outcome"] for guest in guests]
+    return [guest["outcome"] for guest in newest_history(host, kind)[1]]
 
 
 def run(context):
