@@ -52,7 +52,7 @@ struct Probe {
     bool operator==(const Probe&) const = default;
 };
 /// io-settle without arguments: a booting OS reads tens of MiB/s, an idle one writes some KiB/s.
-inline constexpr Bytes kIoSettleRate{512 * 1024};
+inline constexpr Bytes kIoSettleRate{512ULL * 1024};
 inline constexpr Duration kIoSettleSpan = 5s;
 
 enum class NeedKind { mount, path, pool, network, unit };

@@ -14,6 +14,9 @@ constexpr Duration kAddressRetry = 2s;
 
 /// A guest that has not read a byte of its disks by then needs none: it came over the network.
 constexpr Duration kNoIoTime = 30s;
+/// Of the second between two readings, what a guest must have been able to run for them to say
+/// anything of its rate; else the next one is judged together with this.
+constexpr Duration kLeastIoTime = 500ms;
 
 bool needs_address(const Probe& probe) {
     return probe.kind == ProbeKind::address ||
@@ -168,7 +171,8 @@ void ProbeSet::apply(const WatchChanged& event) {
     }
 }
 
-/// Below the rate for long enough. Between two readings the guest is taken to have been even.
+/// Below the rate for long enough. Between two readings the guest is taken to have been even. Time
+/// that it waited for a processor does not count: a guest that may not run is not one at rest.
 void ProbeSet::apply(const IoMeasured& event) {
     for (auto& state : states_) {
         if (state.watch != event.id)
@@ -177,21 +181,24 @@ void ProbeSet::apply(const IoMeasured& event) {
             state.passed = true;  // what cannot be seen is not waited for
             continue;
         }
-        const auto last = std::exchange(state.last, event);
-        if (!last || event.at <= last->at)
+        const auto last = state.last.value_or(event);
+        const auto time = (event.at - last.at) - std::max(event.waited - last.waited, Duration{});
+        if (state.last && time < kLeastIoTime)
             continue;
-        const auto time = std::chrono::duration<double>(event.at - last->at).count();
-        const auto bytes = event.total.count - std::min(event.total.count, last->total.count);
-        const auto rate = static_cast<double>(bytes) / time;
+        state.last = event;
+        if (time <= Duration{})
+            continue;
+        const auto bytes = event.total.count - std::min(event.total.count, last.total.count);
+        const auto rate = static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
         state.text = std::to_string(static_cast<std::uint64_t>(rate) >> 10) + " KiB/s";
         // Firmware that looks for something to boot from is quiet, too.
         const bool booting = event.total.count == 0 && event.at < began_ + kNoIoTime;
         if (booting || rate >= static_cast<double>(state.probe.rate.count)) {
-            state.quiet_since.reset();
+            state.quiet = {};
             continue;
         }
-        state.quiet_since = state.quiet_since.value_or(last->at);
-        state.passed = state.passed || event.at - *state.quiet_since >= state.probe.span;
+        state.quiet += time;
+        state.passed = state.passed || state.quiet >= state.probe.span;
     }
 }
 

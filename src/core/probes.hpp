@@ -43,7 +43,7 @@ private:
         TimePoint next = kNever;  ///< when to ask, or a delay's end
         TimePoint retry{};        ///< of an agent that did not answer; not before
         std::optional<IoMeasured> last;
-        std::optional<TimePoint> quiet_since;
+        Duration quiet{};  ///< below the rate, without a break
     };
 
     void begin(Context& ctx, State& state);

@@ -39,6 +39,17 @@ BlockBytes block_bytes(const virDomainStatsRecord& record) {
     return {.total = any ? std::optional{Bytes{sum}} : std::nullopt};
 }
 
+Duration processor_wait(const virDomainStatsRecord& record) {
+    unsigned count = 0;
+    virTypedParamsGetUInt(record.params, record.nparams, "vcpu.maximum", &count);
+    std::chrono::nanoseconds longest{};
+    for (unsigned i = 0; i < count; ++i) {
+        const auto field = "vcpu." + std::to_string(i) + ".delay";
+        longest = std::max(longest, std::chrono::nanoseconds{number(record, field).value_or(0)});
+    }
+    return std::chrono::duration_cast<Duration>(longest);
+}
+
 IoMonitor::IoMonitor(const std::shared_ptr<UriContext>& context)
     : Rounds(context, "virt-io", context->io_interval) {}
 
@@ -84,7 +95,8 @@ void IoMonitor::round(Connection& connection) {
     }
     batch.push_back(nullptr);
     StatsRecords records;
-    const int count = read_stats(std::move(batch), VIR_DOMAIN_STATS_BLOCK, records);
+    const int count =
+        read_stats(std::move(batch), VIR_DOMAIN_STATS_BLOCK | VIR_DOMAIN_STATS_VCPU, records);
     const auto now = boot_now();
     if (count < 0 && is_unsupported(last_fault())) {
         std::ranges::for_each(guests, [this](const Uuid& uuid) { give_up(uuid); });
@@ -104,10 +116,12 @@ void IoMonitor::tell(const virDomainStatsRecord& record, TimePoint at) {
     if (!bytes.total) {
         return;
     }
+    const auto waited = processor_wait(record);
     const std::lock_guard lock{mutex_};
     for (const auto& [id, whose] : watched_) {
         if (whose == uuid) {
-            context_->outlet.post(IoMeasured{.id = id, .total = *bytes.total, .at = at});
+            context_->outlet.post(
+                IoMeasured{.id = id, .total = *bytes.total, .at = at, .waited = waited});
         }
     }
 }

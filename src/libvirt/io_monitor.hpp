@@ -43,4 +43,7 @@ struct BlockBytes {
 };
 BlockBytes block_bytes(const virDomainStatsRecord& record);
 
+/// Pure. `waited` of IoMeasured. libvirt reads it in /proc/PID/task/TID/schedstat.
+Duration processor_wait(const virDomainStatsRecord& record);
+
 }  // namespace guestd::libvirt

@@ -78,13 +78,17 @@ void World::tell_io(WatchId id) {
         return;
     const auto& about = guest(found->second.guest);
     const auto up = std::max(clock_.now() - about.up_at, Duration::zero());
-    const auto busy = about.model.never_rests ? up : std::min(up, about.model.boot_time);
+    const auto waited =
+        std::clamp(up - about.model.starved_after, Duration::zero(), about.model.starved_for);
+    const auto ran = up - waited;
+    const auto busy = about.model.never_rests ? ran : std::min(ran, about.model.boot_time);
     const auto seconds = std::chrono::duration<double>(busy).count();
     if (client_)
         tell(IoMeasured{.id = id,
                         .total = Bytes{static_cast<std::uint64_t>(seconds * kBootRate)},
                         .measured = about.model.has_io,
-                        .at = clock_.now()});
+                        .at = clock_.now(),
+                        .waited = waited});
     clock_.schedule_in(kTick, [this, id] { tell_io(id); });
 }
 

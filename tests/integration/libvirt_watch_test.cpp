@@ -133,6 +133,7 @@ TEST_F(LibvirtWatchQemu, BlockIoOfGuestsThatRunIsMeasured) {
     EXPECT_TRUE(told.measured);
     EXPECT_GE(told.total, Bytes{512});  // its boot sector
     EXPECT_LT(told.total, Bytes{1 << 20});
+    EXPECT_GT(told.waited, Duration{});  // QEMU's own threads and libvirtd compete with it
     const auto then = told.at;
     EXPECT_GT(then, TimePoint{});
     EXPECT_GT(measured(2).at, then);
@@ -181,6 +182,16 @@ TEST_F(LibvirtBlockBytes, AreThoseOfAllDisks) {
     field("block.1.wr.bytes", 4000);
     field("block.1.fl.reqs", 50000);
     EXPECT_EQ(sum().total, Bytes{4321});
+}
+
+TEST_F(LibvirtBlockBytes, TheWaitForAProcessorIsTheLongestOfItsVcpus) {
+    EXPECT_EQ(libvirt::processor_wait({.dom = nullptr, .params = params_, .nparams = count_}),
+              Duration{});
+    virTypedParamsAddUInt(&params_, &count_, &most_, "vcpu.maximum", 3);
+    field("vcpu.0.delay", 1'000'000);
+    field("vcpu.1.delay", 3'000'000'000);
+    field("vcpu.2.delay", 2'000'000'000);
+    EXPECT_EQ(libvirt::processor_wait({.dom = nullptr, .params = params_, .nparams = count_}), 3s);
 }
 
 TEST_F(LibvirtBlockBytes, OfAGuestWithoutDisksAreNone) {

@@ -56,6 +56,14 @@ TEST_F(Ready, io_settle_is_the_rate_below_the_limit_for_long_enough) {
     expect_seconds(wait_of(boots_in(20s), {probe}), 26);
 }
 
+TEST_F(Ready, a_guest_that_gets_no_processor_has_not_settled) {
+    const Probe probe{.kind = ProbeKind::io_settle, .span = 5s, .rate = Bytes{1 << 20}};
+    auto model = boots_in(20s);
+    model.starved_after = 10s;
+    model.starved_for = 30s;
+    expect_seconds(wait_of(model, {probe}), 56);
+}
+
 TEST_F(Ready, a_guest_whose_disks_never_rest_is_waited_for_until_the_cap) {
     auto model = boots_in(5s);
     model.never_rests = true;
