@@ -130,6 +130,9 @@ void LibvirtHypervisor::start() {
 
 void LibvirtHypervisor::submit(const Call& call) {
     auto& to = link(call.guest.uri);
+    if (call.kind == CallKind::probe && to.context->outlet.answer(call)) {
+        return;
+    }
     if (to.pools->submit(call)) {
         to.control->mind_waiting();
     }

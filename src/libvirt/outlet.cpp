@@ -40,6 +40,8 @@ void Outlet::digest(GuestChanged& event) {
         guest.agent_connected = guest.agent_connected && guest.active;
     }
     guest.runs_without_image = guest.runs_without_image && !is_start(event.what);
+    guest.start_untold = guest.start_untold && !is_start(event.what);
+    guest.end_told = event.what == Lifecycle::shut_down && !guest.start_untold;
     if (event.what != Lifecycle::suspended && event.what != Lifecycle::resumed) {
         guest.disks.reset();
     }
@@ -133,18 +135,20 @@ void Outlet::remember(const GuestInfo& info, Depth depth) {
     auto& guest = known_[info.uuid];
     const bool without_image =
         depth == Depth::least ? guest.runs_without_image : !info.managed_save;
-    guest = KnownGuest{.name = info.name,
-                       .persistent = info.persistent,
-                       .active = is_active(info.state),
-                       .memory = info.memory,
-                       .agent_channel = info.agent_channel,
-                       .agent_connected = info.agent_connected,
-                       .metadata = info.metadata,
-                       .remembered = info.remembered,
-                       .autostart = info.autostart,
-                       .runs_without_image = is_active(info.state) && without_image,
-                       .stale = depth == Depth::least && guest.stale,
-                       .disks = std::move(guest.disks)};
+    guest =
+        KnownGuest{.name = info.name,
+                   .persistent = info.persistent,
+                   .active = is_active(info.state),
+                   .memory = info.memory,
+                   .agent_channel = info.agent_channel,
+                   .agent_connected = info.agent_connected,
+                   .metadata = info.metadata,
+                   .remembered = info.remembered,
+                   .autostart = info.autostart,
+                   .runs_without_image = is_active(info.state) && without_image,
+                   .start_untold = is_active(info.state) && (guest.start_untold || !guest.active),
+                   .stale = depth == Depth::least && guest.stale,
+                   .disks = std::move(guest.disks)};
 }
 
 void Outlet::publish(InventoryListed listing) {
@@ -160,12 +164,16 @@ void Outlet::publish(InventoryListed listing) {
     outage_told_ = false;
     for (const auto& guest : listing.guests) {
         remember(guest, Depth::definition);
+        known_[guest.uuid].start_untold = false;  // what comes from now on is younger
     }
     listing.uri = uri_;
     sink_(std::move(listing));
     for (auto& event : std::exchange(held_back_, {})) {
         if (auto* change = std::get_if<GuestChanged>(&event)) {
             digest(*change);
+            if (const auto found = known_.find(change->guest.uuid); found != known_.end()) {
+                found->second.end_told = false;  // it may be older than the listing
+            }
         }
         sink_(std::move(event));
     }
@@ -281,6 +289,28 @@ bool Outlet::post(const CallReturned& result, const Mark& seen, Depth depth) {
         remember(*result.observed, depth);
     }
     sink_(result);
+    return true;
+}
+
+bool Outlet::answer(const Call& probe) {
+    const std::lock_guard lock{mutex_};
+    const auto found = known_.find(probe.guest.uuid);
+    if (closed_ || listing_ || outage_told_ || found == known_.end()) {
+        return false;
+    }
+    const auto& guest = found->second;
+    if (!guest.end_told || !guest.persistent || guest.stale || !guest.runs_without_image) {
+        return false;
+    }
+    const GuestInfo info{.uuid = probe.guest.uuid,
+                         .name = guest.name,
+                         .autostart = guest.autostart,
+                         .agent_channel = guest.agent_channel,
+                         .remembered = guest.remembered,
+                         .memory = guest.memory,
+                         .metadata = guest.metadata};
+    remember(info, Depth::state);
+    sink_(CallReturned{.id = probe.id, .guest = probe.guest, .observed = info});
     return true;
 }
 

@@ -46,6 +46,11 @@ struct KnownGuest {
     bool autostart = false;
     /// Runs, and was read to have no managed-save image since it began to.
     bool runs_without_image = false;
+    /// Was read to be active before its start was told: an end that is told now may be an older
+    /// one.
+    bool start_untold = false;
+    /// Went down by itself, and that is the last that was told of it.
+    bool end_told = false;
     bool stale = true;  ///< the definition has changed since it was read
     /// Target names, of an active guest's devices; empty = not read since they changed.
     std::optional<std::vector<std::string>> disks;
@@ -97,6 +102,11 @@ public:
     /// False, and nothing is told, when the guest has changed since `mark`. `depth` is that of the
     /// reading: what was stale before it stays so when it left the definition out.
     bool post(const CallReturned& result, const Mark& mark, Depth depth = Depth::state);
+    /// Answers a probe of a guest that ran without an image, and whose end by itself is the last
+    /// that libvirt has told: a reading would say the same, and a drain of a thousand would ask
+    /// each of them. Once; whoever asks again wants to hear it from libvirt. False: not told, ask
+    /// libvirt.
+    bool answer(const Call& probe);
     /// What no event of a guest can overtake: without a state, progress, what is watched.
     void post(Event event);
     /// Whether it is to be brought back; see marks.hpp.

@@ -192,6 +192,74 @@ TEST_F(OutletTest, AStartMayLeaveAnImage) {
     EXPECT_TRUE(outlet_.known(kGuest)->runs_without_image);
 }
 
+TEST_F(OutletTest, AProbeOfAGuestThatWentDownByItselfIsAnsweredByItsEvent) {
+    const Call probe{.id = 9, .guest = {UriId{3}, kGuest}, .kind = CallKind::probe};
+    list({{.uuid = kGuest,
+           .name = "guest",
+           .state = GuestState::running,
+           .autostart = true,
+           .memory = Bytes{7},
+           .metadata = "<x/>"}});
+    EXPECT_FALSE(outlet_.answer(probe));  // runs
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    ASSERT_TRUE(outlet_.answer(probe));
+    const auto& answer = told<CallReturned>(1);
+    EXPECT_EQ(answer.id, 9U);
+    EXPECT_EQ(answer.status, CallStatus::done);
+    const GuestInfo& observed = answer.observed.value();
+    EXPECT_EQ(observed.state, GuestState::shutoff);
+    EXPECT_EQ(observed.name, "guest");
+    EXPECT_TRUE(observed.persistent);
+    EXPECT_TRUE(observed.autostart);
+    EXPECT_FALSE(observed.managed_save);
+    EXPECT_EQ(observed.memory, Bytes{7});
+    EXPECT_EQ(observed.metadata, "<x/>");
+    EXPECT_FALSE(outlet_.answer(probe));  // who asks again wants to hear it from libvirt
+    EXPECT_EQ(told_.size(), 2U);
+}
+
+TEST_F(OutletTest, AProbeThatAnEventDoesNotAnswerIsForLibvirt) {
+    const auto answers = [&](const auto& happens, GuestInfo guest = {}) {
+        guest.uuid = kGuest;
+        guest.state = GuestState::running;
+        list({guest});
+        happens();
+        return outlet_.answer({.id = 1, .guest = {UriId{3}, kGuest}, .kind = CallKind::probe});
+    };
+    const auto change = [&](Lifecycle what) { outlet_.guest_changed(kGuest, what, "guest"); };
+    const auto down = [&] { change(Lifecycle::shut_down); };
+    EXPECT_TRUE(answers(down));
+    EXPECT_FALSE(answers([&] { change(Lifecycle::saved); }));
+    EXPECT_FALSE(answers([&] { change(Lifecycle::destroyed); }));
+    EXPECT_FALSE(answers([&] { change(Lifecycle::shutting_down); }));
+    EXPECT_FALSE(answers([&] { down(), change(Lifecycle::booted); }));
+    EXPECT_FALSE(answers([&] { down(), change(Lifecycle::defined); }));
+    EXPECT_FALSE(answers([&] { down(), outlet_.look_again(kGuest); }));
+    EXPECT_FALSE(answers([&] { change(Lifecycle::restored), down(); }));  // may have an image
+    EXPECT_FALSE(answers([&] { down(), outlet_.lost("gone"); }));
+    EXPECT_FALSE(answers([&] { down(), outlet_.begin_listing(); }));
+    EXPECT_FALSE(answers(down, {.persistent = false}));
+    EXPECT_FALSE(answers(down, {.managed_save = true}));
+    // What comes during a listing may be older than it.
+    EXPECT_FALSE(answers([&] {
+        outlet_.begin_listing();
+        down();
+        outlet_.publish({.guests = {{.uuid = kGuest, .state = GuestState::running}}});
+    }));
+}
+
+TEST_F(OutletTest, AnEndIsNotBelievedWhileTheStartBeforeItIsUntold) {
+    const Call probe{.id = 9, .guest = {UriId{3}, kGuest}, .kind = CallKind::probe};
+    list({{.uuid = kGuest, .name = "guest", .state = GuestState::shutoff}});
+    ASSERT_TRUE(outlet_.post(reading(GuestState::running), outlet_.mark(kGuest)));
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");  // of an earlier life
+    EXPECT_FALSE(outlet_.answer(probe));
+    outlet_.guest_changed(kGuest, Lifecycle::booted, "guest");
+    ASSERT_TRUE(outlet_.post(reading(GuestState::running), outlet_.mark(kGuest)));
+    outlet_.guest_changed(kGuest, Lifecycle::shut_down, "guest");
+    EXPECT_TRUE(outlet_.answer(probe));
+}
+
 TEST_F(OutletTest, WhoHasGoneWithoutAnEventIsLookedAtOnce) {
     const Uuid up = Uuid::parse("00000000-0000-4000-8000-000000000003").value();
     const Uuid off = Uuid::parse("00000000-0000-4000-8000-000000000004").value();
