@@ -64,13 +64,14 @@ def drain(bus, loop, globs):
             result.append(heard[mine[0]])
             loop.quit()
 
-    def guest(run, _uri, _uuid, name, what, outcome, text):
-        detail = ", ".join(escaped(part) for part in (what, outcome, text) if part)
-        print(f"run {run}: {escaped(name)}: {detail}", flush=True)
+    def guests(run, changes):
+        for _uri, _uuid, name, *rest in changes:
+            detail = ", ".join(escaped(part) for part in rest if part)
+            print(f"run {run}: {escaped(name)}: {detail}", flush=True)
 
     manager = dbus.Interface(bus.get_object(SERVICE, "/org/guestd1"), "org.guestd1.Manager")
     manager.connect_to_signal("RunEnded", ended)
-    manager.connect_to_signal("GuestChanged", guest)
+    manager.connect_to_signal("GuestsChanged", guests)
     # The number of the run comes at once; that it has ended comes as a signal, maybe before.
     mine.append(int(manager.Drain(dbus.Array(globs, "s"), dbus.Dictionary({}, "sv"))))
     if mine[0] not in heard:

@@ -205,7 +205,17 @@ void Client::deliver(const std::string& member, const Json& arguments) noexcept 
 int Client::on_signal(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
     auto& self = *static_cast<Client*>(userdata);
     try {
-        self.deliver(sd_bus_message_get_member(message), decode(message));
+        const std::string member = sd_bus_message_get_member(message);
+        const Json arguments = decode(message);
+        if (member != bus::kGuestsChanged) {
+            self.deliver(member, arguments);
+            return 0;
+        }
+        for (const Json& change : arguments.at(1)) {
+            Json one = Json::array({arguments.at(0)});
+            one.insert(one.end(), change.begin(), change.end());
+            self.deliver(kGuest, one);
+        }
     } catch (...) {
         self.thrown_ = std::current_exception();
     }

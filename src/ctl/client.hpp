@@ -43,6 +43,8 @@ public:
     /// A signal of guestd: its name and arguments. `gone` when guestd left the bus, `came` when it
     /// got there.
     using Listener = std::function<void(const std::string& member, const Json& arguments)>;
+    /// One guest's part of GuestsChanged: [run, uri, uuid, name, what, outcome, text].
+    static constexpr const char* kGuest = "GuestChanged";
     static constexpr const char* kGone = "gone";
     static constexpr const char* kCame = "came";
 

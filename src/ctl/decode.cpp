@@ -77,6 +77,14 @@ Json value(sd_bus_message* message, unsigned depth) {
         }
         case SD_BUS_TYPE_ARRAY:
             return array(message, contents, depth);
+        case SD_BUS_TYPE_STRUCT: {
+            check(sd_bus_message_enter_container(message, type, contents));
+            Json members = Json::array();
+            while (check(sd_bus_message_at_end(message, 0)) == 0)
+                members.push_back(value(message, depth + 1));
+            check(sd_bus_message_exit_container(message));
+            return members;
+        }
         default:
             throw Stop{kExitFailure, std::string{"guestd's answer has an unknown type "} + type};
     }

@@ -55,7 +55,7 @@ void Follower::act(const std::string& member, const Json& arguments) {
         return;
     if (member == "RunEnded")
         clean_ = arguments.at(1).get<bool>();
-    else if (member == "GuestChanged")
+    else if (member == Client::kGuest)
         guest(guest_signal(arguments));
     else if (member == "Progress" && !context_.json)
         live_.progress(arguments.at(1));

@@ -26,7 +26,7 @@ std::string line_of(const std::string& member, const Json& arguments, bool colou
     if (member == "RunEnded")
         return fmt::format("run {} ended {}", arguments.at(0).get<std::uint32_t>(),
                            arguments.at(1).get<bool>() ? "clean" : "not clean");
-    if (member == "GuestChanged")
+    if (member == Client::kGuest)
         return transition_line(guest_signal(arguments), colour);
     return {};
 }

@@ -19,7 +19,7 @@ struct GuestSignal {
     std::string text;
 };
 
-/// Throws nlohmann's exceptions when the arguments are not those of GuestChanged.
+/// Throws nlohmann's exceptions when the arguments are not those of Client::kGuest.
 GuestSignal guest_signal(const Json& arguments);
 
 /// "web-1: shutdown", "web-1: done, shut-down (asked 3 times)"; escaped.

@@ -43,7 +43,7 @@ void ReadyWait::hear(const std::string& member, const Json& arguments) {
     if (member == Client::kCame || member == "RunStarted" || member == "RunEnded")
         due_ = true;
     // Without names only the end of the run counts.
-    else if (member == "GuestChanged" && !globs_.empty())
+    else if (member == Client::kGuest && !globs_.empty())
         due_ = due_ || guest_signal(arguments).what == "done";
 }
 

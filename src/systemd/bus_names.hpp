@@ -33,7 +33,7 @@ inline constexpr std::chrono::seconds kPersonTimeout{120};
 
 inline constexpr const char* kRunStarted = "RunStarted";
 inline constexpr const char* kRunEnded = "RunEnded";
-inline constexpr const char* kGuestChanged = "GuestChanged";
+inline constexpr const char* kGuestsChanged = "GuestsChanged";
 inline constexpr const char* kProgress = "Progress";
 
 }  // namespace guestd::bus

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-/// Work that follows changes at a bounded rate, however many there are: at once after a pause, else
-/// when the interval is over and the work has cost a tenth of the time at most; never for nothing.
+/// Work that follows changes at a bounded rate, however many there are: an interval after the
+/// first, or when the work has cost a fiftieth of the time; never for nothing. Not at once: changes
+/// come in crowds, and what a run does next is worth more than to tell of the first.
 
 #include <systemd/sd-event.h>
 

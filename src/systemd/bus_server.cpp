@@ -17,6 +17,10 @@ namespace {
 constexpr std::uint64_t kRetryUsec = 2'000'000;
 /// Five times a second looks live; more only wakes clients.
 constexpr std::uint64_t kPaceUsec = 200'000;
+/// What happens with guests is told sooner: people read it, and scripts act on it.
+constexpr std::uint64_t kNewsUsec = 20'000;
+/// One message then has some hundred KiB.
+constexpr std::size_t kMostNews = 1000;
 /// The timer need not be exact to better than this.
 constexpr std::uint64_t kAccuracyUsec = 10'000;
 /// After everything else: a flood of calls must not hold up what guestd does with the guests.
@@ -65,6 +69,7 @@ Server::Server(sd_event* event, Facade& facade, Remark remark, Bus which)
       which_(which),
       manager_{facade, {}},
       objects_(facade),
+      tell_(event, kNewsUsec, "bus news", [this] { send_news(); }),
       progress_(event, kPaceUsec, "bus progress", [this] { send_progress(); }),
       announcements_(event, kPaceUsec, "bus objects", [this] { objects_.announce(); }) {
     connect();
@@ -226,6 +231,7 @@ void Server::signal(const char* member, Write&& write) noexcept {
 }
 
 void Server::run_started(RunId run, RunKind kind, Trigger trigger) {
+    send_news();
     signal(kRunStarted, [&](sd_bus_message* into) {
         append(into, run);
         append(into, to_string(kind));
@@ -234,6 +240,7 @@ void Server::run_started(RunId run, RunKind kind, Trigger trigger) {
 }
 
 void Server::run_ended(RunId run, bool clean) {
+    send_news();
     signal(kRunEnded, [&](sd_bus_message* into) {
         append(into, run);
         append(into, clean);
@@ -241,17 +248,34 @@ void Server::run_ended(RunId run, bool clean) {
 }
 
 void Server::guest_changed(const Notice& notice, const std::string& uri) {
-    const char* const what = word_of(notice);
-    if (what == nullptr || !notice.guest)
+    if (word_of(notice) == nullptr || !notice.guest)
         return;
-    signal(kGuestChanged, [&](sd_bus_message* into) {
-        append(into, notice.run);
-        append(into, std::string_view{uri});
-        append(into, std::string_view{notice.guest->uuid.str()});
-        append(into, std::string_view{notice.name});
-        append(into, std::string_view{what});
-        append(into, notice.outcome == Outcome::pending ? "" : to_string(notice.outcome));
-        append(into, std::string_view{notice.text});
+    if (!news_.empty() && (news_.front().notice.run != notice.run || news_.size() >= kMostNews))
+        send_news();
+    news_.push_back({notice, uri});
+    try {
+        tell_.changed();
+    } catch (const Failure&) {
+        send_news();  // no timer to be had
+    }
+}
+
+void Server::send_news() noexcept {
+    const auto news = std::exchange(news_, {});
+    if (news.empty())
+        return;
+    signal(kGuestsChanged, [&](sd_bus_message* into) {
+        append(into, news.front().notice.run);
+        const Container changes{into, 'a', "(ssssss)"};
+        for (const auto& [notice, uri] : news) {
+            const Container change{into, 'r', "ssssss"};
+            append(into, std::string_view{uri});
+            append(into, std::string_view{notice.guest->uuid.str()});
+            append(into, std::string_view{notice.name});
+            append(into, std::string_view{word_of(notice)});
+            append(into, notice.outcome == Outcome::pending ? "" : to_string(notice.outcome));
+            append(into, std::string_view{notice.text});
+        }
     });
 }
 

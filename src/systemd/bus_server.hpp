@@ -44,8 +44,10 @@ public:
 
     void run_started(RunId run, RunKind kind, Trigger trigger);
     void run_ended(RunId run, bool clean);
-    /// GuestChanged for notices about a guest: `what` is the step for step_started, else "done",
-    /// "retrying" or "held". Other notices are not for the bus and are dropped.
+    /// For notices about a guest: `what` is the step for step_started, else "done", "retrying" or
+    /// "held". Other notices are not for the bus and are dropped. A moment later they go out
+    /// together, as GuestsChanged, and before RunEnded: a drain of a thousand guests has thousands,
+    /// and a message costs the bus more than what is in it.
     void guest_changed(const Notice& notice, const std::string& uri);
     /// There is something new in Facade::progress(). Call it as often as you like: the facade is
     /// asked, and the signal sent, at most five times a second.
@@ -62,6 +64,7 @@ private:
     void retry_later() noexcept;
     void say(const std::string& text);
     void send_progress();
+    void send_news() noexcept;
     void objects_changed();
     template <class Write>
     void signal(const char* member, Write&& write) noexcept;
@@ -91,6 +94,12 @@ private:
     Vitals vitals_;  ///< as last told
     Manager manager_;
     Objects objects_;
+    struct News {
+        Notice notice;
+        std::string uri;
+    };
+    std::vector<News> news_;  ///< of one run
+    Pace tell_;
     Pace progress_;
     Pace announcements_;
     Source retry_;

@@ -96,10 +96,7 @@ const sd_bus_vtable vtable[] = {
     SD_BUS_SIGNAL_WITH_NAMES("RunStarted", "uss",
                              SD_BUS_PARAM(run) SD_BUS_PARAM(kind) SD_BUS_PARAM(trigger), 0),
     SD_BUS_SIGNAL_WITH_NAMES("RunEnded", "ub", NAMES2(run, clean), 0),
-    SD_BUS_SIGNAL_WITH_NAMES("GuestChanged", "ussssss",
-                             SD_BUS_PARAM(run) SD_BUS_PARAM(uri) SD_BUS_PARAM(uuid) SD_BUS_PARAM(
-                                 name) SD_BUS_PARAM(what) SD_BUS_PARAM(outcome) SD_BUS_PARAM(text),
-                             0),
+    SD_BUS_SIGNAL_WITH_NAMES("GuestsChanged", "ua(ssssss)", NAMES2(run, changes), 0),
     SD_BUS_SIGNAL_WITH_NAMES("Progress", "ua{sv}", NAMES2(run, progress), 0),
     SD_BUS_VTABLE_END,
 };

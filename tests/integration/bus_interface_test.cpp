@@ -131,6 +131,43 @@ TEST_F(BusInterface, TellsWhoWatchesTheProperties) {
     EXPECT_EQ(changed, "ActiveRun=4;Degraded=no disk;");
 }
 
+/// "GuestsChanged 4: db save, web done" of each signal of the Manager.
+int on_manager(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
+    std::string line = sd_bus_message_get_member(message);
+    line += " " + std::to_string(read_u32(message));
+    if (line.starts_with("GuestsChanged")) {
+        sd_bus_message_enter_container(message, 'a', "(ssssss)");
+        const char *uri, *uuid, *name, *what, *outcome, *text;
+        while (sd_bus_message_read(message, "(ssssss)", &uri, &uuid, &name, &what, &outcome,
+                                   &text) > 0)
+            line += std::string{" "} + name + ":" + what + ":" + outcome + ":" + text;
+    }
+    static_cast<std::vector<std::string>*>(userdata)->push_back(line);
+    return 0;
+}
+
+TEST_F(BusInterface, TellsWhatHappensWithManyGuestsTogether) {
+    const Connection bus_connection = connect();
+    std::vector<std::string> heard;
+    ASSERT_GE(sd_bus_match_signal(bus_connection.get(), nullptr, kService, kPath, kManager, nullptr,
+                                  on_manager, &heard),
+              0);
+    guestd->on_loop([&](Server& server) {
+        server.run_started(4, RunKind::drain, Trigger::ups);
+        server.guest_changed(step(4, 1, "db", "save"), "test:///a");
+        server.guest_changed(step(4, 2, "web", "save"), "test:///a");
+        server.guest_changed(done(4, 1, "db", Outcome::saved, "x"), "test:///a");
+        server.run_ended(4, true);  // nothing of it comes afterwards
+        server.guest_changed(done(5, 1, "db", Outcome::failed), "test:///a");
+        server.guest_changed(done(6, 1, "db", Outcome::started), "test:///a");
+    });
+    process_until(bus_connection.get(), [&] { return heard.size() >= 5; });
+    EXPECT_THAT(heard, testing::ElementsAre(
+                           "RunStarted 4", "GuestsChanged 4 db:save:: web:save:: db:done:saved:x",
+                           "RunEnded 4",
+                           "GuestsChanged 5 db:done:failed:", "GuestsChanged 6 db:done:started:"));
+}
+
 TEST_F(BusInterface, ComesBackAfterTheBusWasRestarted) {
     bus.stop();
     guestd->wait_for_remark("the bus went away");

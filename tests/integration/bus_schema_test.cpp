@@ -240,6 +240,7 @@ TEST_F(Schema, HoldsForEveryLineOfMonitor) {
         server.run_ended(3, true);
     });
     ASSERT_TRUE(monitor.read_until("RunEnded"));
+    ASSERT_TRUE(monitor.read_until("Progress"));  // at its own pace
     guestd.reset();
     std::istringstream lines{monitor.finish().out};
     std::set<std::string> seen;

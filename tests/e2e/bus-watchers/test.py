@@ -61,7 +61,9 @@ def heard(host):
         message = json.loads(line)
         if message.get("interface") == "org.guestd1.Manager" and message["type"] == "signal":
             run, *rest = message["payload"]["data"]
-            runs.setdefault(run, []).append((message["member"], rest))
+            told = [("GuestChanged", change) for change in rest[0]] \
+                if message["member"] == "GuestsChanged" else [(message["member"], rest)]
+            runs.setdefault(run, []).extend(told)
     return runs
 
 
