@@ -201,8 +201,8 @@ struct IoMeasured {
     Bytes total;           ///< read and written since it was started
     bool measured = true;  ///< false: its driver has no such figures, and never will
     TimePoint at{};        ///< when it was read
-    /// Since it was started, the vCPU that did so most waited for a processor of the host; zero where
-    /// the driver does not tell.
+    /// Since the first reading, it was kept from running, as the host had no processor for it; zero
+    /// where the driver does not tell.
     Duration waited{};
 };
 

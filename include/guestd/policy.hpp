@@ -140,7 +140,8 @@ struct DaemonPolicy {
     std::vector<std::string> uris = {"qemu:///system"};
     OnStop on_stop = OnStop::automatic;
     Duration connect_timeout = 30s;
-    bool metadata = true;  ///< honour policy in the guests' own metadata
+    unsigned max_workers = 20;  ///< libvirtd's own setting: what it serves at once
+    bool metadata = true;       ///< honour policy in the guests' own metadata
     /// Whoever writes it may do so for all guests: it may ask for what others feel.
     bool trust_metadata = true;
 };

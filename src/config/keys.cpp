@@ -83,6 +83,8 @@ constexpr Limits kTimeOrZero{0, kLongestSpan.count()};
 constexpr Limits kPercent{0, 100};
 /// More guests at once than any host has.
 constexpr Limits kCount{0, 10'000};
+/// libvirtd's default, and more than anybody gives it.
+constexpr Limits kWorkers{20, 1000};
 /// 2^60: enough for any memory, and sums stay in range.
 constexpr Limits kSize{0, std::int64_t{1} << 60};
 
@@ -102,6 +104,11 @@ std::vector<Key> daemon_keys() {
         key<Span, Member<&DaemonPolicy::connect_timeout>>(
             "daemon.connect_timeout", daemon, kTime,
             "Time for one attempt to connect; attempts go on with back-off."),
+        key<Whole<unsigned>, Member<&DaemonPolicy::max_workers>>(
+            "daemon.max_workers", daemon, kWorkers,
+            "What libvirtd serves at once, where its own max_workers was raised; all but five of "
+            "it "
+            "are used."),
         key<Boolean, Member<&DaemonPolicy::metadata>>(
             "daemon.metadata", daemon, kAny,
             "Honour policy in the guests' own metadata (namespace urn:guestd:policy:1)."),

@@ -17,6 +17,8 @@ constexpr Duration kNoIoTime = 30s;
 /// Of the second between two readings, what a guest must have been able to run for them to say
 /// anything of its rate; else the next one is judged together with this.
 constexpr Duration kLeastIoTime = 500ms;
+/// A twentieth of the time is what any guest waits for a processor.
+constexpr int kWaitShare = 20;
 
 bool needs_address(const Probe& probe) {
     return probe.kind == ProbeKind::address ||
@@ -50,7 +52,6 @@ bool ProbeSet::begin(Context& ctx, const GuestId& guest, const std::string& name
                      const std::vector<Probe>& probes) {
     end(ctx);
     guest_ = guest;
-    began_ = ctx.now;
     name_ = name;
     const auto* about = ctx.fleet.find(guest);
     bool replaced = false;
@@ -182,7 +183,9 @@ void ProbeSet::apply(const IoMeasured& event) {
             continue;
         }
         const auto last = state.last.value_or(event);
-        const auto time = (event.at - last.at) - std::max(event.waited - last.waited, Duration{});
+        const auto interval = event.at - last.at;
+        const auto waited = event.waited - last.waited;
+        const auto time = interval - (waited * kWaitShare > interval ? waited : Duration{});
         if (state.last && time < kLeastIoTime)
             continue;
         state.last = event;
@@ -192,7 +195,8 @@ void ProbeSet::apply(const IoMeasured& event) {
         const auto rate = static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
         state.text = std::to_string(static_cast<std::uint64_t>(rate) >> 10) + " KiB/s";
         // Firmware that looks for something to boot from is quiet, too.
-        const bool booting = event.total.count == 0 && event.at < began_ + kNoIoTime;
+        state.ran += time;
+        const bool booting = event.total.count == 0 && state.ran < kNoIoTime;
         if (booting || rate >= static_cast<double>(state.probe.rate.count)) {
             state.quiet = {};
             continue;

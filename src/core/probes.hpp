@@ -43,7 +43,8 @@ private:
         TimePoint next = kNever;  ///< when to ask, or a delay's end
         TimePoint retry{};        ///< of an agent that did not answer; not before
         std::optional<IoMeasured> last;
-        Duration quiet{};  ///< below the rate, without a break
+        Duration ran{};    ///< while it was measured
+        Duration quiet{};  ///< of that, below the rate, without a break
     };
 
     void begin(Context& ctx, State& state);
@@ -52,7 +53,6 @@ private:
     void found(Context& ctx, State& state, const CallReturned& event);
 
     GuestId guest_;
-    TimePoint began_{};
     std::string name_;
     std::vector<State> states_;
 };

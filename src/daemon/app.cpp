@@ -166,6 +166,7 @@ void App::set_up_machine(const Restored& restored) {
     hypervisor_ = std::make_unique<libvirt::LibvirtHypervisor>(
         libvirt::Options{.uris = uris,
                          .connect_timeout = config_->daemon().connect_timeout,
+                         .long_calls = config_->daemon().max_workers - libvirt::kFreeWorkers,
                          .read_metadata = config_->daemon().metadata,
                          .autostart_folders = std::move(folders)},
         inbox_->sink());

@@ -194,8 +194,13 @@ Result<void> App::read_configuration_again() {
         return fail(ErrorCode::invalid,
                     "the old configuration stays: " + settings.problems.front());
     }
-    if (settings.config->daemon().uris != config_->daemon().uris)
+    const auto& then = config_->daemon();
+    const auto& now = settings.config->daemon();
+    if (now.uris != then.uris)
         settings.warnings.push_back("a change of [daemon] uris takes effect when guestd restarts");
+    if (now.max_workers != then.max_workers)
+        settings.warnings.push_back(
+            "a change of [daemon] max_workers takes effect when guestd restarts");
     config_ = std::move(settings.config);
     degraded_.clear();
     take_warnings(std::move(settings.warnings));

@@ -18,9 +18,6 @@
 
 namespace guestd::libvirt {
 
-/// libvirtd's max_workers is 20 unless configured otherwise; five stay free, so that aborts,
-/// statistics and other clients are still served while all of ours are saving.
-inline constexpr unsigned kDefaultLongCalls = 15;
 /// A worker without work closes its connection after this: an idle daemon holds one per URI.
 inline constexpr Duration kIdleTime = std::chrono::seconds{30};
 /// How often the progress of saves is read: each reading occupies a worker of libvirtd.

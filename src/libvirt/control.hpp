@@ -29,7 +29,7 @@ public:
     struct Settings {
         Duration connect_timeout{};
         Duration short_is_slow{};
-        unsigned long_calls = kDefaultLongCalls;
+        unsigned long_calls = 1;
     };
     struct State {
         bool listed = false;

@@ -22,11 +22,6 @@ namespace {
 /// for.
 constexpr Duration kCloseTime = std::chrono::milliseconds{500};
 
-unsigned long_calls_of(const Options& options, std::size_t index) {
-    const unsigned configured = index < options.long_calls.size() ? options.long_calls[index] : 0;
-    return configured != 0 ? configured : kDefaultLongCalls;
-}
-
 std::filesystem::path at(const std::vector<std::string>& folders, std::size_t index) {
     return index < folders.size() ? folders[index] : "";
 }
@@ -56,8 +51,7 @@ std::shared_ptr<UriContext> make_context(const Options& options, std::size_t ind
 struct LibvirtHypervisor::Link {
     Link(const Options& options, std::size_t index, EventSink sink)
         : context(make_context(options, index, std::move(sink))),
-          pools(std::make_shared<CallPools>(context, long_calls_of(options, index),
-                                            options.short_is_slow)),
+          pools(std::make_shared<CallPools>(context, options.long_calls, options.short_is_slow)),
           saves(std::make_shared<SaveMonitor>(context)),
           io(std::make_shared<IoMonitor>(context)),
           storage(std::make_shared<NeedMonitor>(context, NeedKind::pool)),
@@ -68,7 +62,7 @@ struct LibvirtHypervisor::Link {
               context, pools, saves, autostart,
               Control::Settings{.connect_timeout = options.connect_timeout,
                                 .short_is_slow = options.short_is_slow,
-                                .long_calls = long_calls_of(options, index)})) {
+                                .long_calls = options.long_calls})) {
         context->answered = [weak = std::weak_ptr{control}] {
             if (const auto alive = weak.lock()) {
                 alive->hint();
@@ -130,7 +124,7 @@ void LibvirtHypervisor::start() {
 
 void LibvirtHypervisor::submit(const Call& call) {
     auto& to = link(call.guest.uri);
-    if (call.kind == CallKind::probe && to.context->outlet.answer(call)) {
+    if (to.context->outlet.answer(call)) {
         return;
     }
     if (to.pools->submit(call)) {

@@ -19,13 +19,18 @@
 
 namespace guestd::libvirt {
 
+/// Of libvirtd's max_workers, so many stay free of long calls: aborts, statistics and other clients
+/// are still served while all of ours are saving.
+inline constexpr unsigned kFreeWorkers = 5;
+/// libvirtd's max_workers is 20 unless configured otherwise.
+inline constexpr unsigned kDefaultLongCalls = 20 - kFreeWorkers;
+
 struct Options {
     std::vector<std::string> uris;  ///< the index is the UriId
     /// After this an attempt to connect is reported as unanswered, and a second one made.
     Duration connect_timeout = std::chrono::seconds{30};
-    /// Long calls at once, by UriId; 0 or missing = 15, what libvirtd's default configuration
-    /// serves with a reserve.
-    std::vector<unsigned> long_calls;
+    /// Long calls of a URI at once: what its libvirtd serves, with a reserve.
+    unsigned long_calls = kDefaultLongCalls;
     bool read_metadata = true;
     Duration progress_interval = std::chrono::seconds{1};
     Duration io_interval = std::chrono::seconds{1};

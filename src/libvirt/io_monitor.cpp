@@ -39,15 +39,25 @@ BlockBytes block_bytes(const virDomainStatsRecord& record) {
     return {.total = any ? std::optional{Bytes{sum}} : std::nullopt};
 }
 
-Duration processor_wait(const virDomainStatsRecord& record) {
+std::vector<Duration> processor_waits(const virDomainStatsRecord& record) {
     unsigned count = 0;
     virTypedParamsGetUInt(record.params, record.nparams, "vcpu.maximum", &count);
-    std::chrono::nanoseconds longest{};
+    std::vector<Duration> waits;
     for (unsigned i = 0; i < count; ++i) {
         const auto field = "vcpu." + std::to_string(i) + ".delay";
-        longest = std::max(longest, std::chrono::nanoseconds{number(record, field).value_or(0)});
+        const std::chrono::nanoseconds wait{number(record, field).value_or(0)};
+        waits.push_back(std::chrono::duration_cast<Duration>(wait));
     }
-    return std::chrono::duration_cast<Duration>(longest);
+    return waits;
+}
+
+void ProcessorWait::add(std::vector<Duration> waits) {
+    Duration longest{};
+    for (std::size_t i = 0; i < std::min(waits.size(), last_.size()); ++i) {
+        longest = std::max(longest, waits[i] - last_[i]);
+    }
+    total_ += longest;
+    last_ = std::move(waits);
 }
 
 IoMonitor::IoMonitor(const std::shared_ptr<UriContext>& context)
@@ -55,7 +65,7 @@ IoMonitor::IoMonitor(const std::shared_ptr<UriContext>& context)
 
 void IoMonitor::watch(WatchId id, const Uuid& uuid) {
     const std::lock_guard lock{mutex_};
-    watched_[id] = uuid;
+    watched_[id] = {uuid, {}};
     mind();
 }
 
@@ -68,8 +78,8 @@ void IoMonitor::unwatch(WatchId id) {
 std::set<Uuid> IoMonitor::wanted() {
     const std::lock_guard lock{mutex_};
     std::set<Uuid> guests;
-    for (const auto& [id, uuid] : watched_) {
-        guests.insert(uuid);
+    for (const auto& [id, watched] : watched_) {
+        guests.insert(watched.uuid);
     }
     return guests;
 }
@@ -116,12 +126,13 @@ void IoMonitor::tell(const virDomainStatsRecord& record, TimePoint at) {
     if (!bytes.total) {
         return;
     }
-    const auto waited = processor_wait(record);
+    const auto waits = processor_waits(record);
     const std::lock_guard lock{mutex_};
-    for (const auto& [id, whose] : watched_) {
-        if (whose == uuid) {
-            context_->outlet.post(
-                IoMeasured{.id = id, .total = *bytes.total, .at = at, .waited = waited});
+    for (auto& [id, watched] : watched_) {
+        if (watched.uuid == uuid) {
+            watched.wait.add(waits);
+            context_->outlet.post(IoMeasured{
+                .id = id, .total = *bytes.total, .at = at, .waited = watched.wait.total()});
         }
     }
 }
@@ -129,11 +140,11 @@ void IoMonitor::tell(const virDomainStatsRecord& record, TimePoint at) {
 void IoMonitor::give_up(const Uuid& uuid) {
     const std::lock_guard lock{mutex_};
     std::erase_if(watched_, [&](const auto& each) {
-        if (each.second == uuid) {
+        if (each.second.uuid == uuid) {
             context_->outlet.post(
                 IoMeasured{.id = each.first, .measured = false, .at = boot_now()});
         }
-        return each.second == uuid;
+        return each.second.uuid == uuid;
     });
 }
 

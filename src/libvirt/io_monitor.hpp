@@ -11,11 +11,26 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "libvirt/handles.hpp"
 #include "libvirt/rounds.hpp"
 
 namespace guestd::libvirt {
+
+/// How long a guest was kept from running, by what each of its vCPUs has waited for a processor: of
+/// any two readings, the vCPU that waited most between them.
+class ProcessorWait {
+public:
+    /// What each has waited since the guest was started.
+    void add(std::vector<Duration> waits);
+    /// Since the first reading.
+    Duration total() const { return total_; }
+
+private:
+    std::vector<Duration> last_;
+    Duration total_{};
+};
 
 class IoMonitor : public Rounds {
 public:
@@ -33,7 +48,11 @@ private:
     void give_up(const Uuid& uuid);
     void tell(const virDomainStatsRecord& record, TimePoint at);
 
-    std::map<WatchId, Uuid> watched_;
+    struct Watched {
+        Uuid uuid;
+        ProcessorWait wait;
+    };
+    std::map<WatchId, Watched> watched_;
 };
 
 /// Pure. Empty when there are no figures now: the guest is off, or in a job.
@@ -43,7 +62,8 @@ struct BlockBytes {
 };
 BlockBytes block_bytes(const virDomainStatsRecord& record);
 
-/// Pure. `waited` of IoMeasured. libvirt reads it in /proc/PID/task/TID/schedstat.
-Duration processor_wait(const virDomainStatsRecord& record);
+/// Pure. Of each vCPU; zero where the driver does not tell. libvirt reads it in
+/// /proc/PID/task/TID/schedstat.
+std::vector<Duration> processor_waits(const virDomainStatsRecord& record);
 
 }  // namespace guestd::libvirt

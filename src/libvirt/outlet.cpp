@@ -164,7 +164,8 @@ void Outlet::publish(InventoryListed listing) {
     outage_told_ = false;
     for (const auto& guest : listing.guests) {
         remember(guest, Depth::definition);
-        known_[guest.uuid].start_untold = false;  // what comes from now on is younger
+        // Were an older end still on its way, the start that followed it would be right behind it.
+        known_[guest.uuid].start_untold = false;
     }
     listing.uri = uri_;
     sink_(std::move(listing));
@@ -292,17 +293,20 @@ bool Outlet::post(const CallReturned& result, const Mark& seen, Depth depth) {
     return true;
 }
 
-bool Outlet::answer(const Call& probe) {
+bool Outlet::answer(const Call& call) {
     const std::lock_guard lock{mutex_};
-    const auto found = known_.find(probe.guest.uuid);
-    if (closed_ || listing_ || outage_told_ || found == known_.end()) {
+    const auto found = known_.find(call.guest.uuid);
+    if (closed_ || found == known_.end()) {
         return false;
     }
-    const auto& guest = found->second;
-    if (!guest.end_told || !guest.persistent || guest.stale || !guest.runs_without_image) {
+    auto& guest = found->second;
+    // Whatever else is asked for may change it, and fail without a word of what it has done.
+    const bool told = std::exchange(guest.end_told, false) && call.kind == CallKind::probe;
+    if (!told || listing_ || outage_told_ || !guest.persistent || guest.stale ||
+        !guest.runs_without_image) {
         return false;
     }
-    const GuestInfo info{.uuid = probe.guest.uuid,
+    const GuestInfo info{.uuid = call.guest.uuid,
                          .name = guest.name,
                          .autostart = guest.autostart,
                          .agent_channel = guest.agent_channel,
@@ -310,7 +314,7 @@ bool Outlet::answer(const Call& probe) {
                          .memory = guest.memory,
                          .metadata = guest.metadata};
     remember(info, Depth::state);
-    sink_(CallReturned{.id = probe.id, .guest = probe.guest, .observed = info});
+    sink_(CallReturned{.id = call.id, .guest = call.guest, .observed = info});
     return true;
 }
 

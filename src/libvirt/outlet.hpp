@@ -102,11 +102,6 @@ public:
     /// False, and nothing is told, when the guest has changed since `mark`. `depth` is that of the
     /// reading: what was stale before it stays so when it left the definition out.
     bool post(const CallReturned& result, const Mark& mark, Depth depth = Depth::state);
-    /// Answers a probe of a guest that ran without an image, and whose end by itself is the last
-    /// that libvirt has told: a reading would say the same, and a drain of a thousand would ask
-    /// each of them. Once; whoever asks again wants to hear it from libvirt. False: not told, ask
-    /// libvirt.
-    bool answer(const Call& probe);
     /// What no event of a guest can overtake: without a state, progress, what is watched.
     void post(Event event);
     /// Whether it is to be brought back; see marks.hpp.
@@ -114,6 +109,14 @@ public:
     /// Dropped when the guest has changed since `mark`.
     void disks_found(const Uuid& uuid, const Mark& mark, std::vector<std::string> disks);
     std::optional<KnownGuest> known(const Uuid& uuid) const;
+
+    // Whoever submits calls, before each of them.
+    /// Answers a probe of a guest that ran without an image, and whose end by itself is the last
+    /// that libvirt has told and that anybody has asked for: a drain of a thousand would ask for
+    /// each of them what was just said. Once; whoever asks again wants to hear it from libvirt. A
+    /// guest that somebody starts again at once is off until its start is told, up to a second
+    /// later. False: not answered, ask libvirt.
+    bool answer(const Call& call);
 
     void close();
 

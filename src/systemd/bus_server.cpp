@@ -76,6 +76,12 @@ Server::Server(sd_event* event, Facade& facade, Remark remark, Bus which)
 }
 
 Server::~Server() {
+    send_news();
+    try {
+        objects_.announce();
+    } catch (...) {
+        // The bus is gone, and with it whoever watches.
+    }
     disconnect();
 }
 
@@ -252,11 +258,11 @@ void Server::guest_changed(const Notice& notice, const std::string& uri) {
         return;
     if (!news_.empty() && (news_.front().notice.run != notice.run || news_.size() >= kMostNews))
         send_news();
-    news_.push_back({notice, uri});
     try {
+        news_.push_back({notice, uri});
         tell_.changed();
-    } catch (const Failure&) {
-        send_news();  // no timer to be had
+    } catch (...) {
+        send_news();  // no timer to be had, or no memory
     }
 }
 

@@ -35,6 +35,8 @@ class Named:
 def set_limits(bed, raised):
     limits = f"max_workers = {RAISED}\nmax_client_requests = {RAISED}\n" if raised else ""
     bed.host.put_file("/etc/libvirt/libvirtd.conf", limits)
+    bed.host.put_file("/etc/guestd/guestd.toml.d/limits.toml",
+                      f"[daemon]\nmax_workers = {RAISED if raised else 20}\n")
     bed.host.exec("systemctl restart libvirtd && virsh -q list >/dev/null", check=True)
 
 

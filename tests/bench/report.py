@@ -5,6 +5,7 @@ A ratio is taken within each round, where both ran minutes apart on the same gue
 of these is told: what slows a machine down for a while slows everybody down.
 """
 
+import math
 import re
 import statistics
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ TARGETS = {
 }
 # Of single figures, at most.
 LIMITS = {
-    ("shutdown-30", "guestd_peak_mib"): 25, ("testdriver-5000", "guestd_peak_mib"): 120,
+    ("shutdown-30", "guestd_peak_mib"): 25, ("save-30", "guestd_peak_mib"): 25,
+    ("testdriver-5000", "guestd_peak_mib"): 120,
     ("idle", "cpu_percent"): 0.1, ("latency-request", "guestd_ms"): 50,
     ("latency-drained", "drained_ms"): 50, ("latency-status", "status_ms"): 20,
 }
@@ -115,15 +117,36 @@ class Result:
 GROWTH = ("testdriver-100", "testdriver-5000", 0.20)
 
 
+# A plan of n guests takes (n log n) to this power, at most: 1, and what a fit over few sizes may err.
+PLAN_SIZES, PLAN_POWER = 4, 1.1
+
+
+def across(results):
+    """Verdicts over several results: [(target, value in words, met)]"""
+    return growth(results) + plan_fit(results)
+
+
+def plan_fit(results):
+    """The power of n log n that the times of plans follow, by least squares of their logarithms."""
+    times = {result.guests: result.median("guestd") for result in results
+             if result.name.startswith("plan-")}
+    if len(times) < PLAN_SIZES:
+        return []
+    power = statistics.linear_regression([math.log(n * math.log(n)) for n in times],
+                                         [math.log(each) for each in times.values()]).slope
+    return [(f"a plan takes (n log n)^k over {len(times)} sizes, k at most {PLAN_POWER}",
+             f"{power:.3f}", power <= PLAN_POWER)]
+
+
 def growth(results):
-    """How much more a guest costs among many: a verdict like those of one result, or none."""
+    """How much more a guest costs among many: a verdict, or none."""
     each = {result.name: result.median("guestd") / result.guests for result in results
             if result.name in GROWTH[:2] and result.median("guestd") is not None}
     if len(each) < 2:
         return []
     grown = each[GROWTH[1]] / each[GROWTH[0]] - 1
     return [(f"time per guest grows less than {GROWTH[2]:.0%} from {GROWTH[0]} to {GROWTH[1]}",
-             grown, grown < GROWTH[2])]
+             f"{grown:+.0%}", grown < GROWTH[2])]
 
 
 def size_of(name):

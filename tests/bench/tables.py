@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Results as the Markdown tables of docs/performance.md."""
 
+from report import across
+
 MANAGERS = ("guestd", "floor", "stock", "stock-parallel", "libvirt", "guestd-raised",
             "floor-raised")
 
@@ -28,7 +30,7 @@ def cell(result, manager):
 
 
 def draw(results):
-    """One table of times, one of single figures."""
+    """A table of times, one of single figures, one of targets."""
     timed = [result for result in results if result.samples]
     used = [name for name in MANAGERS if any(result.taken(name) for result in timed)]
     out = []
@@ -42,4 +44,11 @@ def draw(results):
         out += ["", row(["benchmark", "figure", "value"]), row(["---"] * 3)]
         out += [row([f"`{where}`", name.replace("_", " "), number(value)])
                 for where, name, value in figures]
+    verdicts = [(f"`{result.name}`", what, number(value), met) for result in results
+                for what, value, met in result.verdicts()]
+    verdicts += [("", *verdict) for verdict in across(results)]
+    if verdicts:
+        out += ["", row(["benchmark", "target", "value", "met"]), row(["---"] * 4)]
+        out += [row([where, what.replace("_", " "), value, "yes" if met else "**no**"])
+                for where, what, value, met in verdicts]
     return "\n".join(out)

@@ -97,7 +97,7 @@ protected:
 };
 
 TEST_F(LibvirtLimits, AHundredStartsFourAtATime) {
-    connect({.long_calls = {4}});
+    connect({.long_calls = 4});
     const auto guests = define(100);
     for (CallId id = 0; id < guests.size(); ++id) {
         submit(id + 1, guests[id], CallKind::start);
@@ -116,7 +116,7 @@ TEST_F(LibvirtLimits, AHundredStartsFourAtATime) {
 }
 
 TEST_F(LibvirtLimits, WaitingCallsBeginInOrder) {
-    connect({.long_calls = {1}});
+    connect({.long_calls = 1});
     const auto guests = define(10);
     std::vector<CallId> submitted;
     for (CallId id = 1; id <= guests.size(); ++id) {
@@ -134,14 +134,14 @@ TEST_F(LibvirtLimits, WaitingCallsBeginInOrder) {
 }
 
 TEST_F(LibvirtLimits, TheListingTellsTheLimit) {
-    Options options{.uris = {daemon_.uri()}, .long_calls = {7}};
+    Options options{.uris = {daemon_.uri()}, .long_calls = 7};
     LibvirtHypervisor hypervisor{options, inbox_.sink()};
     hypervisor.start();
     EXPECT_EQ(inbox_.take<InventoryListed>().value().long_calls, 7U);
 }
 
 TEST_F(LibvirtLimits, ReplacementsOfAbandonedCallsAreBounded) {
-    connect({.long_calls = {2}});
+    connect({.long_calls = 2});
     const auto guests = define(12);
     for (CallId id = 1; id <= guests.size(); ++id) {
         submit(id, guests[id - 1], CallKind::start);
@@ -190,7 +190,7 @@ TEST_F(LibvirtLimits, ADestroyGetsThroughWhereEveryMonitorHangs) {
 }
 
 TEST_F(LibvirtLimits, LongCallsAndAsksTogetherLeaveWorkersForAborts) {
-    connect({.long_calls = {15}, .short_is_slow = 10ms});
+    connect({.long_calls = 15, .short_is_slow = 10ms});
     const auto guests = define(40);
     for (CallId id = 1; id <= 40; ++id) {
         submit(id, guests[id - 1], id <= 20 ? CallKind::start : CallKind::shutdown_acpi);

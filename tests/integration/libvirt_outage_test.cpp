@@ -115,7 +115,7 @@ TEST_F(LibvirtOutage, ConnectingToAFrozenOneIsReportedAndGoesOn) {
 
 TEST_F(LibvirtOutage, CallsThatHaveNotReachedItReturnWhenItIsLost) {
     Watcher watcher;
-    connect({.long_calls = {1}, .around_call = watcher.hook()});
+    connect({.long_calls = 1, .around_call = watcher.hook()});
     const auto uuid = daemon_.define("guest");
     daemon_.freeze();
     submit(1, uuid, CallKind::start);  // connects, and hangs in it
@@ -149,7 +149,7 @@ TEST_F(LibvirtOutage, AnAbandonedCallIsNotMadeAfterAll) {
 
 TEST_F(LibvirtOutage, AnAbandonedCallIsReplacedAndNeverHeardOf) {
     Watcher watcher;
-    connect({.long_calls = {1}, .around_call = watcher.hook()});
+    connect({.long_calls = 1, .around_call = watcher.hook()});
     const auto stuck = daemon_.define("stuck");
     const auto other = daemon_.define("other");
     daemon_.freeze();
@@ -173,7 +173,7 @@ TEST_F(LibvirtOutage, AnAbandonedCallIsReplacedAndNeverHeardOf) {
 
 TEST_F(LibvirtOutage, AWaitingCallCanBeAbandonedToo) {
     Watcher watcher;
-    connect({.long_calls = {1}, .around_call = watcher.hook()});
+    connect({.long_calls = 1, .around_call = watcher.hook()});
     const auto uuid = daemon_.define("guest");
     daemon_.freeze();
     submit(1, uuid, CallKind::start);

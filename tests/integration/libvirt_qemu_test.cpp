@@ -19,7 +19,7 @@ TEST_F(LibvirtQemu, GuestsStartSaveRestoreAndShutDown) {
     for (int i = 0; i < 10; ++i) {
         guests.push_back(define("guest-" + std::to_string(i), 16));
     }
-    const auto listing = connect({.long_calls = {4}});
+    const auto listing = connect({.long_calls = 4});
     ASSERT_EQ(listing.guests.size(), 10U);
     EXPECT_EQ(listing.guests[0].memory, Bytes{16 << 20});
 
