@@ -65,8 +65,8 @@ struct GuestModel {
     // How it shows that it is up.
     std::optional<Duration> serves_after;  ///< tcp and exec; empty = when it has booted
     bool has_io = true;                    ///< its driver has block statistics
-    Duration starved_after{};  ///< of being up; it gets no processor then,
-    Duration starved_for{};    ///< for so long, and boots the later
+    Duration starved_after{};              ///< of being up; it gets no processor then,
+    Duration starved_for{};                ///< for so long, and boots the later
     bool never_rests = false;              ///< reads its disk for ever, not only while it boots
 };
 
