@@ -182,15 +182,16 @@ void ProbeSet::apply(const IoMeasured& event) {
             state.passed = true;  // what cannot be seen is not waited for
             continue;
         }
-        const auto last = state.last.value_or(event);
-        const auto interval = event.at - last.at;
-        const auto waited = event.waited - last.waited;
+        if (!state.last) {
+            state.last = event;
+            continue;
+        }
+        const auto interval = event.at - state.last->at;
+        const auto waited = event.waited - state.last->waited;
         const auto time = interval - (waited * kWaitShare > interval ? waited : Duration{});
-        if (state.last && time < kLeastIoTime)
+        if (time < kLeastIoTime)
             continue;
-        state.last = event;
-        if (time <= Duration{})
-            continue;
+        const auto last = std::exchange(*state.last, event);
         const auto bytes = event.total.count - std::min(event.total.count, last.total.count);
         const auto rate = static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
         state.text = std::to_string(static_cast<std::uint64_t>(rate) >> 10) + " KiB/s";

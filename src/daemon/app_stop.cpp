@@ -196,11 +196,13 @@ Result<void> App::read_configuration_again() {
     }
     const auto& then = config_->daemon();
     const auto& now = settings.config->daemon();
-    if (now.uris != then.uris)
-        settings.warnings.push_back("a change of [daemon] uris takes effect when guestd restarts");
-    if (now.max_workers != then.max_workers)
-        settings.warnings.push_back(
-            "a change of [daemon] max_workers takes effect when guestd restarts");
+    const auto waits_for_restart = [&](bool changed, const std::string& key) {
+        if (changed)
+            settings.warnings.push_back("a change of [daemon] " + key +
+                                        " takes effect when guestd restarts");
+    };
+    waits_for_restart(now.uris != then.uris, "uris");
+    waits_for_restart(now.max_workers != then.max_workers, "max_workers");
     config_ = std::move(settings.config);
     degraded_.clear();
     take_warnings(std::move(settings.warnings));

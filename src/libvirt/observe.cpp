@@ -54,14 +54,6 @@ void read_flags(virDomainPtr domain, const State& state, GuestInfo& info, Depth 
     info.autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart != 0;
 }
 
-void recall(const KnownGuest& known, GuestInfo& info) {
-    info.memory = known.memory;
-    info.agent_channel = known.agent_channel;
-    info.agent_connected = known.agent_connected;
-    info.metadata = known.metadata;
-    info.remembered = known.remembered;
-}
-
 void read_definition(UriContext& context, virDomainPtr domain, GuestInfo& info) {
     const auto mark = context.outlet.mark(info.uuid);
     info.metadata = read_metadata(context, domain);

@@ -5,6 +5,14 @@
 
 namespace guestd::libvirt {
 
+void recall(const KnownGuest& known, GuestInfo& info) {
+    info.memory = known.memory;
+    info.agent_channel = known.agent_channel;
+    info.agent_connected = known.agent_connected;
+    info.metadata = known.metadata;
+    info.remembered = known.remembered;
+}
+
 Outlet::Outlet(UriId uri, EventSink sink) : uri_(uri), sink_(std::move(sink)) {}
 
 void Outlet::count_change(const Uuid& uuid) {
@@ -306,13 +314,8 @@ bool Outlet::answer(const Call& call) {
         !guest.runs_without_image) {
         return false;
     }
-    const GuestInfo info{.uuid = call.guest.uuid,
-                         .name = guest.name,
-                         .autostart = guest.autostart,
-                         .agent_channel = guest.agent_channel,
-                         .remembered = guest.remembered,
-                         .memory = guest.memory,
-                         .metadata = guest.metadata};
+    GuestInfo info{.uuid = call.guest.uuid, .name = guest.name, .autostart = guest.autostart};
+    recall(guest, info);
     remember(info, Depth::state);
     sink_(CallReturned{.id = call.id, .guest = call.guest, .observed = info});
     return true;

@@ -56,6 +56,9 @@ struct KnownGuest {
     std::optional<std::vector<std::string>> disks;
 };
 
+/// Fills in what a reading leaves out.
+void recall(const KnownGuest& known, GuestInfo& info);
+
 class Outlet {
 public:
     /// A guest's place in the stream of events.
