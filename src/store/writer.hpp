@@ -77,6 +77,7 @@ private:
     std::condition_variable wake_;
     std::condition_variable done_;
     std::vector<Write> queue_;
+    bool urgent_ = false;  ///< somebody waits for a write of the queue
     bool stopping_ = false;
     bool finished_ = false;
 

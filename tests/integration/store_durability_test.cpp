@@ -108,6 +108,23 @@ TEST(Durability, ImpossibleCommandFailsAlone) {
     EXPECT_THAT(*(*History::open(dir.state()))->resume_list(), ElementsAre(entry(1), entry(3)));
 }
 
+TEST(Durability, HistoryIsWrittenThoughNobodyWaitsForItAndFailsAlone) {
+    const TempDir dir;
+    Answers answers;
+    const auto opened = open_store(dir, answers);
+    opened.store->write(StoreRun{.id = 1, .run = drain_run(1)});
+    ASSERT_TRUE(answers.of(1).durable);
+    for (const RunId run : {1U, 77U, 1U})  // there is no run 77
+        opened.store->write(StoreSpan{
+            .span = {.run = run, .uri = "u", .uuid = uuid(1), .what = "save", .begin = at(run)}});
+    opened.store->write(
+        StoreSpan{.span = {.run = 1, .uri = "u", .uuid = uuid(2), .what = "save", .begin = at(1)}});
+    const auto history = std::move(*History::open(dir.state()));
+    while (history->spans(1)->empty())
+        std::this_thread::yield();
+    EXPECT_THAT(*history->spans(1), SizeIs(2));
+}
+
 constexpr int kReportFd = 3;
 constexpr unsigned kQueued = 1024;
 constexpr const char* kVictimDir = "GUESTD_TEST_VICTIM_DIR";
