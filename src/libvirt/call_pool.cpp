@@ -23,6 +23,12 @@ void CallPool::submit(const Call& call) {
     work_.notify_one();
 }
 
+void CallPool::expect(std::size_t calls) {
+    const std::lock_guard lock{mutex_};
+    while (!stopping_ && workers_.size() < calls && hire_one(true)) {
+    }
+}
+
 bool CallPool::abandon(CallId id) {
     const std::lock_guard lock{mutex_};
     const auto waiting = std::find_if(queue_.begin(), queue_.end(),
@@ -81,30 +87,40 @@ bool CallPool::may_hire() const {
     std::size_t slow = 0;
     if (limits_.slow_after) {
         const auto threshold = std::chrono::steady_clock::now() - *limits_.slow_after;
-        slow = static_cast<std::size_t>(std::count_if(
-            workers_.begin(), workers_.end(),
-            [&](const auto& worker) { return worker->call && worker->since < threshold; }));
+        slow = static_cast<std::size_t>(
+            std::count_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
+                return (worker->call || worker->connects) && worker->since < threshold;
+            }));
     }
     return workers_.size() - slow < limits_.workers &&
            workers_.size() + given_up_ < limits_.workers + limits_.stuck;
 }
 
 void CallPool::hire() {
-    while (!stopping_ && queue_.size() > idle_ && may_hire() && take_place()) {
-        const auto worker = std::make_shared<Worker>(context_->uri);
-        workers_.push_back(worker);
-        ++idle_;
-        if (!context_->threads->spawn(
-                name_, [self = shared_from_this(), worker] { self->work(worker); })) {
-            workers_.pop_back();
-            --idle_;
-            free_place();
-            if (workers_.empty()) {
-                fail_waiting("the system gives no more threads");
-            }
-            return;
-        }
+    while (!stopping_ && queue_.size() > idle_ && hire_one(false)) {
     }
+}
+
+bool CallPool::hire_one(bool connects) {
+    if (!may_hire() || !take_place()) {
+        return false;
+    }
+    const auto worker = std::make_shared<Worker>(context_->uri);
+    worker->connects = connects;
+    worker->since = std::chrono::steady_clock::now();
+    workers_.push_back(worker);
+    idle_ += connects ? 0 : 1;
+    if (context_->threads->spawn(name_,
+                                 [self = shared_from_this(), worker] { self->work(worker); })) {
+        return true;
+    }
+    workers_.pop_back();
+    idle_ -= connects ? 0 : 1;
+    free_place();
+    if (workers_.empty()) {
+        fail_waiting("the system gives no more threads");
+    }
+    return false;
 }
 
 bool CallPool::take_place() {
@@ -136,7 +152,18 @@ void CallPool::fail_waiting(const std::string& reason) {
     }
 }
 
+/// Not idle meanwhile: a libvirtd that hangs holds it as it would with a call.
+void CallPool::connect_first(const WorkerPtr& worker) {
+    static_cast<void>(worker->connection.open());  // the first call tries again, and tells
+    const std::lock_guard lock{mutex_};
+    worker->connects = false;
+    ++idle_;
+}
+
 void CallPool::work(const WorkerPtr& worker) {
+    if (worker->connects) {
+        connect_first(worker);
+    }
     Call call;
     while (take(worker, call)) {
         try {

@@ -39,6 +39,8 @@ public:
 
     /// Does not block. Exactly one CallReturned follows, unless the call is abandoned.
     void submit(const Call& call);
+    /// So many calls are about to come: workers for them connect already. Does not block.
+    void expect(std::size_t calls);
     /// Does not block. False when the call is not (or no longer) here.
     bool abandon(CallId id);
     /// The URI is lost: what has not reached libvirt returns as unknown now. The rest returns when
@@ -62,12 +64,14 @@ private:
         Connection connection;  ///< of the worker's thread alone
         std::optional<Call> call;
         std::chrono::steady_clock::time_point since{};
-        bool reached = false;  ///< its call may have been asked for
+        bool connects = false;  ///< before there is a call
+        bool reached = false;   ///< its call may have been asked for
         bool given_up = false;
     };
     using WorkerPtr = std::shared_ptr<Worker>;
 
     void work(const WorkerPtr& worker);
+    void connect_first(const WorkerPtr& worker);
     bool take(const WorkerPtr& worker, Call& call);
     void run(const WorkerPtr& worker, const Call& call);
     bool finish(const WorkerPtr& worker);
@@ -75,6 +79,8 @@ private:
     bool reach(const WorkerPtr& worker);
     bool is_wanted(const WorkerPtr& worker) const;
     void hire();
+    /// False when there can be no more.
+    bool hire_one(bool connects);
     bool may_hire() const;
     bool take_place();
     void free_place();

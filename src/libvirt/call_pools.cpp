@@ -113,6 +113,10 @@ bool CallPools::submit(const Call& call) {
     return pool.counts().waiting > 0;
 }
 
+void CallPools::expect_asks(std::size_t guests) {
+    ask_->expect(guests);
+}
+
 void CallPools::abandon(CallId id) {
     for (const auto& pool : {ask_, abort_, last_, long_, agent_})
         if (pool->abandon(id))

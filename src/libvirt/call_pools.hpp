@@ -30,6 +30,8 @@ public:
     // Thread-safe; none blocks.
     /// True when the call has to wait behind others: relieve() is needed after a while.
     bool submit(const Call& call);
+    /// So many guests are about to be asked for something: the connections for it are opened.
+    void expect_asks(std::size_t guests);
     void abandon(CallId id);
     void fail_unreached(const std::string& reason);
     /// Takes on workers for what waits behind slow calls. True while anything does.

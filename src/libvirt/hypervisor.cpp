@@ -132,6 +132,14 @@ void LibvirtHypervisor::submit(const Call& call) {
     }
 }
 
+void LibvirtHypervisor::expect_drain() {
+    for (const auto& each : links_) {
+        if (each->control->state().listed) {
+            each->pools->expect_asks(each->context->outlet.active());
+        }
+    }
+}
+
 void LibvirtHypervisor::abandon(const AbandonCall& call) {
     link(call.guest.uri).pools->abandon(call.id);
 }

@@ -75,6 +75,8 @@ public:
     void start();
 
     void submit(const Call& call) override;
+    /// A drain is about to ask the guests that run: the connections for it are opened meanwhile.
+    void expect_drain();
     void abandon(const AbandonCall& call) override;
     void list_autostart(const ListAutostart& command) override;
     void watch(const Watch& watch) override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "libvirt/outlet.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace guestd::libvirt {
@@ -332,6 +333,12 @@ std::optional<KnownGuest> Outlet::known(const Uuid& uuid) const {
     const std::lock_guard lock{mutex_};
     const auto found = known_.find(uuid);
     return found == known_.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::size_t Outlet::active() const {
+    const std::lock_guard lock{mutex_};
+    return static_cast<std::size_t>(
+        std::ranges::count_if(known_, [](const auto& each) { return each.second.active; }));
 }
 
 void Outlet::close() {

@@ -112,6 +112,8 @@ public:
     /// Dropped when the guest has changed since `mark`.
     void disks_found(const Uuid& uuid, const Mark& mark, std::vector<std::string> disks);
     std::optional<KnownGuest> known(const Uuid& uuid) const;
+    /// How many guests are.
+    std::size_t active() const;
 
     // Whoever submits calls, before each of them.
     /// Answers a probe of a guest that ran without an image, and whose end by itself is the last

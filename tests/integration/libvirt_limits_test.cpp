@@ -232,5 +232,42 @@ TEST_F(LibvirtLimits, IdleWorkersDisconnect) {
     EXPECT_EQ(inbox_.take<CallReturned>().value().observed.value().state, GuestState::running);
 }
 
+TEST_F(LibvirtLimits, ConnectionsForADrainAreOpenedBeforeItsCalls) {
+    connect({});
+    hypervisor_->expect_drain();
+    EXPECT_EQ(status().workers, 1U) << "the test driver's own guest runs";
+    gate_.open();
+    const auto guests = define(5);
+    for (CallId id = 1; id <= guests.size(); ++id) {
+        submit(id, guests[id - 1], CallKind::start);
+        ASSERT_TRUE(inbox_.take<CallReturned>());
+    }
+    const auto before = status().workers;
+    hypervisor_->expect_drain();
+    EXPECT_EQ(status().workers, before + 2);
+    submit(100, guests[0], CallKind::shutdown_acpi);
+    EXPECT_EQ(inbox_.take<CallReturned>().value().status, CallStatus::done);
+}
+
+TEST_F(LibvirtLimits, AConnectionThatHangsBeforeItsCallKeepsNoneWaiting) {
+    connect({.short_is_slow = 10ms});
+    gate_.open();
+    const auto guests = define(4);
+    for (CallId id = 1; id <= guests.size(); ++id) {
+        submit(id, guests[id - 1], CallKind::start);
+        ASSERT_TRUE(inbox_.take<CallReturned>());
+    }
+    const auto before = status().workers;
+    daemon_.freeze();
+    hypervisor_->expect_drain();
+    ASSERT_EQ(status().workers, before + 3);
+    submit(100, guests[0], CallKind::shutdown_acpi);
+    while (status().workers == before + 3) {
+        std::this_thread::yield();  // until it has one of its own
+    }
+    daemon_.thaw();
+    EXPECT_EQ(inbox_.take<CallReturned>().value().status, CallStatus::done);
+}
+
 }  // namespace
 }  // namespace guestd::test
