@@ -222,6 +222,9 @@ void App::tell_ready() {
 
 void App::feed(const Event& event) {
     links_->heard(event);
+    // While the run is planned and stored, which its calls wait for.
+    if (const auto* run = std::get_if<RunRequested>(&event); run && run->kind == RunKind::drain)
+        hypervisor_->expect_drain();
     execute(machine_->step(event, now()));
     facade_->heard(event);
     note_marks(event);
@@ -293,14 +296,15 @@ void App::after_step() {
         if (!drain_is_stored())
             return;
         const auto last = machine_->last_run();
+        const bool clean = (!last || last->clean) && prepared_clean_;
         if (console_ && last)
-            console_->say(last->clean ? "all guests are down"
-                                      : "not all guests went down as they should: see guestctl "
-                                        "history after the boot");
+            console_->say(clean ? "all guests are down"
+                                : "not all guests went down as they should: see guestctl history "
+                                  "after the boot");
         if (host_goes_down_)
             marks_.set(Marks::kDrained);
         const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
-        return leave(last && !last->clean ? unclean : kExitOk);
+        return leave(clean ? kExitOk : unclean);
     }
     if (!std::exchange(status_due_, true))
         status_timer_.arm(status_shown_ + kStatusInterval);

@@ -68,6 +68,9 @@ public:
     Result<bool> remember(const std::string& uri, const Uuid& uuid);
     bool forget(const std::string& uri, const Uuid& uuid);
     Result<void> reload();
+    /// libvirtd holds a shutdown up while guests run, by a delay lock (5 s by default): begun now,
+    /// the drain is most likely over when the unit is stopped, which goes on with it if not.
+    void host_prepares(bool down, const std::string& way);
 
 private:
     explicit App(Options options);
@@ -97,6 +100,7 @@ private:
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);
     void drain_for(Trigger trigger);
+    bool nobody_runs() const;
     void extend_stop();
     void leave(int code);
 
@@ -128,10 +132,12 @@ private:
     systemd::TimeSource status_timer_;
     systemd::TimeSource ready_by_;
     std::vector<systemd::Source> signals_;
-    bool running_ = false;     ///< the loop, or about to
-    bool ready_told_ = false;  ///< to systemd
-    bool stopping_ = false;    ///< asked to stop; finding out whether the host goes down
-    bool draining_ = false;    ///< the run that ends us is active, or being stored
+    bool running_ = false;        ///< the loop, or about to
+    bool ready_told_ = false;     ///< to systemd
+    RunId prepared_ = 0;          ///< the drain that logind's announcement has begun
+    bool prepared_clean_ = true;  ///< what it ended as, when it was over before we were stopped
+    bool stopping_ = false;       ///< asked to stop; finding out whether the host goes down
+    bool draining_ = false;       ///< the run that ends us is active, or being stored
     bool host_goes_down_ = false;
     StoreId end_of_run_ = 0;  ///< its write, while it is not durable; 0 = none under way
     TimePoint end_by_ = kNever;

@@ -74,6 +74,14 @@ void App::host_answered(const systemd::HostFate& fate) {
     leave(kExitOk);
 }
 
+bool App::nobody_runs() const {
+    return std::ranges::all_of(machine_->uris(), [](const Machine::UriView& uri) {
+        return uri.listed && std::ranges::none_of(uri.guests, [](const GuestInfo* guest) {
+                   return is_active(guest->state);
+               });
+    });
+}
+
 void App::drain_for(Trigger trigger) {
     draining_ = true;
     host_goes_down_ = host_goes_down(trigger);
@@ -82,8 +90,33 @@ void App::drain_for(Trigger trigger) {
         marks_.clear(Marks::kSafeBoot);
         marks_.clear(Marks::kBootRun);
     }
-    feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
+    const auto run = machine_->active_run();
+    const auto last = machine_->last_run();
+    const bool goes_on = run && run->run.id == prepared_ && run->run.trigger == trigger;
+    const bool is_over = !run && last && last->id == prepared_ && last->trigger == trigger;
+    prepared_clean_ = !is_over || last->clean;
+    if (goes_on || (is_over && nobody_runs()))
+        after_step();
+    else
+        feed(RunRequested{.kind = RunKind::drain, .trigger = trigger});
     extend_stop();
+}
+
+void App::host_prepares(bool down, const std::string& way) {
+    if (stopping_)
+        return;
+    const auto trigger = parse_trigger(way);
+    if (down) {
+        if (config_->daemon().on_stop == OnStop::leave || !trigger || !host_goes_down(*trigger))
+            return;
+        log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
+        prepared_ = request({.kind = RunKind::drain, .trigger = *trigger}).value_or(0);
+    } else if (const auto run = std::exchange(prepared_, 0); run != 0) {
+        log_line(LogLevel::warning, ids::kStopping,
+                 "the host stays up after all: its guests are brought back");
+        if (!cancel(run))
+            static_cast<void>(request({.kind = RunKind::boot, .trigger = Trigger::manual}));
+    }
 }
 
 int App::finish_drain(const systemd::HostFate& fate) {

@@ -326,4 +326,8 @@ Result<void> BusFacade::reload() {
     return app_.reload();
 }
 
+void BusFacade::host_prepares(bool down, const std::string& way) {
+    app_.host_prepares(down, way);
+}
+
 }  // namespace guestd::daemon

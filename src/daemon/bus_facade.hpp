@@ -53,6 +53,7 @@ public:
     Result<bool> remember(const std::string& uri, const Uuid& uuid) override;
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
+    void host_prepares(bool down, const std::string& way) override;
 
     /// To be told of every event, after the machine.
     void heard(const Event& event) { fleet_warnings_.heard(event); }

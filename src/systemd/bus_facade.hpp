@@ -170,6 +170,10 @@ public:
     virtual Result<bool> forget(const std::string& uri, const Uuid& uuid) = 0;
     /// Fails with the configuration's error, and the old one stays.
     virtual Result<void> reload() = 0;
+
+    /// logind is about to take the host down, in a way that it names ("poweroff", "reboot", …), or
+    /// is not any more. It waits for whoever holds a delay lock first.
+    virtual void host_prepares(bool down, const std::string& way) = 0;
 };
 
 }  // namespace guestd::bus

@@ -120,6 +120,15 @@ void Server::open() {
                               "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, this),
           "watch the connection");
     gone_.reset(slot);
+    if (which_ == Bus::system) {
+        // Since systemd 255.
+        check(
+            sd_bus_match_signal_async(bus, &slot, "org.freedesktop.login1",
+                                      "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
+                                      "PrepareForShutdownWithMetadata", on_prepare, nullptr, this),
+            "listen to logind");
+        prepare_.reset(slot);
+    }
     check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
     name_.reset(slot);
     named_ = true;
@@ -136,6 +145,7 @@ void Server::disconnect() noexcept {
     objects_.withdraw();
     name_.reset();
     gone_.reset();
+    prepare_.reset();
     manager_.open_calls.cancel();
     bus_.reset();
 }
@@ -206,6 +216,24 @@ int Server::on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexce
     }
     if (!self.owner_)
         self.retry_later();
+    return 0;
+}
+
+int Server::on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept {
+    // Anybody may send a signal to us alone: only of those to all does the bus check the match.
+    if (sd_bus_message_get_destination(signal) != nullptr)
+        return 0;
+    try {
+        int down = 0;
+        check(sd_bus_message_read_basic(signal, SD_BUS_TYPE_BOOLEAN, &down), "hear logind");
+        const auto metadata = read_options(signal);
+        const auto way = metadata.find("type");
+        if (way != metadata.end() && std::holds_alternative<std::string>(way->second))
+            static_cast<Server*>(userdata)->facade_.host_prepares(
+                down != 0, std::get<std::string>(way->second));
+    } catch (...) {
+        // The stop of our unit tells the same, later.
+    }
     return 0;
 }
 

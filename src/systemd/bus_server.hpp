@@ -72,6 +72,7 @@ private:
     int admit(sd_bus_message* call, sd_bus_error* error) noexcept;
 
     static int on_any(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
+    static int on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept;
     static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
     static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
@@ -109,6 +110,7 @@ private:
     Slot object_;
     Slot name_;
     Slot gone_;
+    Slot prepare_;
 };
 
 }  // namespace guestd::bus

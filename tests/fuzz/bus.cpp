@@ -58,6 +58,7 @@ public:
         reply(std::vector<RunGuestRecord>(1));
     }
     void run_spans(RunId, bus::Reply<std::vector<SpanRecord>>) override {}  // drops it
+    void host_prepares(bool, const std::string&) override {}
     Result<std::vector<bus::SettingView>> explain(const std::string& guest,
                                                   std::optional<Trigger>) const override {
         return std::vector<bus::SettingView>{{.key = guest, .value = guest, .origin = guest}};

@@ -168,6 +168,33 @@ TEST_F(BusInterface, TellsWhatHappensWithManyGuestsTogether) {
                            "GuestsChanged 5 db:done:failed:", "GuestsChanged 6 db:done:started:"));
 }
 
+TEST_F(BusInterface, HearsLogindAndNobodyElseAnnounceAShutdown) {
+    const Connection logind = connect();
+    const Connection other = connect();
+    ASSERT_GE(sd_bus_request_name(logind.get(), "org.freedesktop.login1", 0), 0);
+    const auto announce = [](sd_bus* from, int down, const char* key, const char* way,
+                             const char* to = nullptr) {
+        sd_bus_message* raw = nullptr;
+        ASSERT_GE(sd_bus_message_new_signal(from, &raw, "/org/freedesktop/login1",
+                                            "org.freedesktop.login1.Manager",
+                                            "PrepareForShutdownWithMetadata"),
+                  0);
+        const Message signal{raw};
+        ASSERT_GE(sd_bus_message_append(raw, "ba{sv}", down, 1, key, "s", way), 0);
+        ASSERT_GE(sd_bus_send_to(from, raw, to, nullptr), 0);
+        // The bus keeps the order of each sender: what comes back was sent afterwards.
+        call(from, "ListRuns", [](sd_bus_message* into) { append(into, std::uint32_t{0}); });
+    };
+    announce(other.get(), 1, "type", "halt");
+    announce(other.get(), 1, "type", "halt", kService);
+    announce(logind.get(), 1, "type", "poweroff");
+    announce(logind.get(), 1, "else", "reboot");
+    announce(logind.get(), 0, "type", "poweroff");
+    guestd->on_loop([&](Server&) {
+        EXPECT_THAT(facade.prepared, testing::ElementsAre("down: poweroff", "up: poweroff"));
+    });
+}
+
 TEST_F(BusInterface, ComesBackAfterTheBusWasRestarted) {
     bus.stop();
     guestd->wait_for_remark("the bus went away");

@@ -73,6 +73,7 @@ public:
     std::vector<std::string> explained;
     std::vector<std::string> asked;  ///< globs
     unsigned reloads = 0;
+    std::vector<std::string> prepared;  ///< what logind has announced
     mutable unsigned progress_asked = 0;
     mutable unsigned guests_asked = 0;
     mutable std::vector<std::size_t> metadata_asked;  ///< how many were named, each time
@@ -95,6 +96,9 @@ public:
     Result<bool> remember(const std::string& uri, const Uuid& uuid) override;
     Result<bool> forget(const std::string& uri, const Uuid& uuid) override;
     Result<void> reload() override;
+    void host_prepares(bool down, const std::string& way) override {
+        prepared.push_back((down ? "down: " : "up: ") + way);
+    }
 
     /// Number that the next run gets.
     RunId next_run = 7;
