@@ -24,6 +24,8 @@ constexpr Duration kTryAgain = 1s;
 constexpr Duration kSlack = 1s;
 /// So long a projection must have said so before anything is given up for it.
 constexpr Duration kSettleTime = 2s;
+/// Statistics of each save come once a second: to judge all saves at each of them tells no more.
+constexpr Duration kJudgeEvery = 500ms;
 
 }  // namespace
 
@@ -142,6 +144,8 @@ void DrainRun::on_progressed(Context& ctx, const SaveProgressed& event) {
 /// save that has no step behind it goes on to its end: it may make it yet, and there is nothing
 /// else to try.
 void DrainRun::abort_hopeless(Context& ctx, Uri& uri) {
+    if (ctx.now - uri.judged < kJudgeEvery)
+        return;
     const auto ends = uri.pace.projection(ctx.now);
     const bool late =
         uri.pace.measured(ctx.now) && std::ranges::any_of(ends, [&](const auto& each) {
