@@ -7,6 +7,7 @@
 /// two URIs may use the same one.
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -34,9 +35,19 @@ public:
     /// Lower case, with hyphens, 36 characters.
     std::string str() const;
     const Raw& raw() const { return raw_; }
-    auto operator<=>(const Uuid&) const = default;
+    /// In the order of the bytes, as two numbers: what a plan of thousands does most is to walk
+    /// through maps by guest, and a call of memcmp for each step was a seventh of its time.
+    constexpr auto operator<=>(const Uuid& other) const { return halves() <=> other.halves(); }
+    constexpr bool operator==(const Uuid& other) const { return halves() == other.halves(); }
 
 private:
+    constexpr std::array<std::uint64_t, 2> halves() const {
+        auto both = std::bit_cast<std::array<std::uint64_t, 2>>(raw_);
+        if constexpr (std::endian::native == std::endian::little)
+            both = {__builtin_bswap64(both[0]), __builtin_bswap64(both[1])};
+        return both;
+    }
+
     Raw raw_{};
 };
 
