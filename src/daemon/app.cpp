@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/app.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -334,8 +336,10 @@ void App::note_marks(const Event& event) {
         if (boot_run_marked_)
             marks_.set(Marks::kBootRun);
     }
-    if (const auto* stored = std::get_if<Stored>(&event); stored && stored->id == end_of_run_)
+    if (const auto* stored = std::get_if<Stored>(&event); stored && stored->id == end_of_run_) {
         end_of_run_ = 0;
+        malloc_trim(0);  // what the run took, and the start before it
+    }
 }
 
 /// Follows what happens at a bounded rate, and while a run is active also the time left.
