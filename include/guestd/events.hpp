@@ -220,6 +220,7 @@ struct RunRequested {
     std::vector<std::string> selection;  ///< globs over names; empty = all
 };
 
+/// Of a drain, also of the last one that is over: what it took down is brought back.
 struct CancelRequested {
     RunId run = 0;  ///< 0 = whichever is active
 };

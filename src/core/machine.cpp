@@ -74,6 +74,7 @@ private:
     void list_again(Outbox& out, const std::vector<RunGuestRecord>& guests);
     void take_in(const Event& event, TimePoint now);
     void request(Context& ctx, const RunRequested& event);
+    std::map<GuestId, std::string> waiting_since(RunId run) const;
     void cancel(Context& ctx, RunId run);
     void begin_boot(Context& ctx, RunRecord record, std::vector<GuestId> only);
     void settle_entries(Context& ctx, const Event& event, std::optional<CallKind> returned,
@@ -334,13 +335,29 @@ std::optional<std::string> Machine::Impl::refused(const RunRequested& request) c
     return std::nullopt;
 }
 
+/// Those on the resume list that this drain has put there.
+std::map<GuestId, std::string> Machine::Impl::waiting_since(RunId run) const {
+    std::map<GuestId, std::string> guests;
+    for (const auto& entry : resume_.all())
+        if (const auto uri = fleet_.uri_id(entry.uri);
+            uri && entry.run == run && !entry.transient)
+            guests.emplace(GuestId{*uri, entry.uuid}, entry.name);
+    return guests;
+}
+
 void Machine::Impl::cancel(Context& ctx, RunId run) {
     if (boot_ && (run == 0 || run == boot_->record().id))
         boot_->stop(ctx, RunState::cancelled, "cancelled");
-    if (!drain_ || (run != 0 && run != drain_->record().id))
+    std::map<GuestId, std::string> touched;
+    if (drain_ && (run == 0 || run == drain_->record().id)) {
+        touched = drain_->touched(ctx);
+        drain_->cancel(ctx);
+    } else if (!drain_ && !boot_ && last_run_ && last_run_->id == run &&
+               last_run_->kind == RunKind::drain) {
+        touched = waiting_since(run);
+    } else {
         return;
-    auto touched = drain_->touched(ctx);
-    drain_->cancel(ctx);
+    }
     touched.merge(left_);  // what the boot run before it had not come to
     left_.clear();
     if (touched.empty())

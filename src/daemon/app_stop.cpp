@@ -110,12 +110,13 @@ void App::host_prepares(bool down, const std::string& way) {
         if (config_->daemon().on_stop == OnStop::leave || !trigger || !host_goes_down(*trigger))
             return;
         log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
-        prepared_ = request({.kind = RunKind::drain, .trigger = *trigger}).value_or(0);
+        // Refused, when somebody drains already for a host that goes down.
+        if (const auto run = request({.kind = RunKind::drain, .trigger = *trigger}))
+            prepared_ = *run;
     } else if (const auto run = std::exchange(prepared_, 0); run != 0) {
         log_line(LogLevel::warning, ids::kStopping,
                  "the host stays up after all: its guests are brought back");
-        if (!cancel(run))
-            static_cast<void>(request({.kind = RunKind::boot, .trigger = Trigger::manual}));
+        feed(CancelRequested{run});
     }
 }
 

@@ -302,5 +302,34 @@ TEST_F(Drain, cancel_leaves_alone_what_was_not_touched) {
     EXPECT_TRUE(host.up(db) && host.up(web));
 }
 
+TEST_F(Drain, that_is_over_brings_back_what_it_took_down_when_it_is_cancelled) {
+    const auto web = host.add("web");
+    const auto off = host.add("off", [] {
+        GuestModel model;
+        model.state = GuestState::shutoff;
+        model.autostart = true;
+        return model;
+    }());
+    const auto before = host.add("before", [] {
+        GuestModel model;
+        model.state = GuestState::shutoff;
+        return model;
+    }());
+    host.list(before, {.run = 1});
+    host.booted_before();
+    host.drain();
+    ASSERT_TRUE(!host.up(web) && host.on_list(web));
+    host.driver().send(CancelRequested{host.last_run().id});
+    host.run_for(1s);
+    host.finish();
+    EXPECT_TRUE(host.up(web));
+    EXPECT_FALSE(host.up(off)) << "nobody had it up";
+    EXPECT_FALSE(host.up(before)) << "another drain's";
+    EXPECT_TRUE(host.on_list(before));
+    host.driver().send(CancelRequested{host.last_run().id});  // a boot run: nothing to bring back
+    host.run_for(1min);
+    EXPECT_TRUE(host.up(web));
+}
+
 }  // namespace
 }  // namespace guestd::testing

@@ -63,6 +63,7 @@ def with_stand_in(host, fleet):
     host.exec("logind 0 halt", check=True)  # it is over: booted
     fleet.wait_traces({"quick": "UADUADU", "slow": "UADUADU"}, timeout=60)
     host.exec("guestctl wait", timeout=60, check=True)
+    expect(fleet.running() == ["quick", "slow"], f"running: {fleet.running()}")
 
     host.exec("logind 1 poweroff", check=True)
     fleet.wait_traces({"quick": "UADUADUAD"}, timeout=30)
@@ -72,7 +73,10 @@ def with_stand_in(host, fleet):
 def run(context):
     host = context.managed_host()
     configure(host, CONFIG)
-    fleet = Fleet(host, [Guest("quick"), Guest("slow", delay=4)]).define().start()
+    fleet = Fleet(host, [Guest("quick"), Guest("slow", delay=4), Guest("off", autostart=True)])
+    fleet.define()
+    host.exec("virsh start quick && virsh start slow", check=True)
+    fleet.wait_traces({"quick": "U", "slow": "U"}, timeout=60)
     announced = 1
     if context.suite == "bookworm":
         with_stand_in(host, fleet)
