@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 /// How soon to try again what the disk would not take. The place may heal (space freed, a folder
 /// made writable); a try costs one failing transaction.
 constexpr auto kRetryEvery = 10s;
-/// How long history, for which nobody waits, is gathered before it is written: a drain of 1,000
+/// How long that for which nobody waits is gathered before it is written: a drain of 1,000
 /// guests makes 3,000 rows in a fifth of a second, and a transaction costs as much as ten of them.
 constexpr auto kGather = 100ms;
 /// How soon after the last write SQLite's log is emptied, once a run has ended: what the daemon
@@ -40,13 +40,19 @@ bool is_history(const Write& write) {
            std::holds_alternative<StoreLearned>(write);
 }
 
+/// Nobody waits for it. The end of an entry is followed by the row that says why, which brings a
+/// guest back after a reset: the two are not to be torn apart by what comes first.
+bool may_wait(const Write& write) {
+    return id_of(write) == 0 && (is_history(write) || std::holds_alternative<DropEntry>(write));
+}
+
 }  // namespace
 
 void Writer::push(Write write) {
     bool wakes = false;
     {
         const std::lock_guard lock{mutex_};
-        const bool urgent = !is_history(write);
+        const bool urgent = !may_wait(write);
         wakes = queue_.empty() || (urgent && !urgent_);
         urgent_ = urgent_ || urgent;
         queue_.push_back(std::move(write));
