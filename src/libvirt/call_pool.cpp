@@ -154,7 +154,11 @@ void CallPool::fail_waiting(const std::string& reason) {
 
 /// Not idle meanwhile: a libvirtd that hangs holds it as it would with a call.
 void CallPool::connect_first(const WorkerPtr& worker) {
-    static_cast<void>(worker->connection.open());  // the first call tries again, and tells
+    try {
+        static_cast<void>(worker->connection.open());  // the first call tries again, and tells
+    } catch (const std::exception&) {
+        // no memory: the same
+    }
     const std::lock_guard lock{mutex_};
     worker->connects = false;
     ++idle_;

@@ -4,8 +4,8 @@
 /// The workers of one kind of calls on one URI.
 ///
 /// Each worker has a thread and a connection of its own and one call at a time, so that libvirtd's
-/// limit of requests per connection is never met. Workers come with the work, at most `workers` of
-/// them, and end when idle. What exceeds them waits in order.
+/// limit of requests per connection is never met. Workers come with the work, or a little before
+/// it, at most `workers` of them, and end when idle. What exceeds them waits in order.
 ///
 /// An abandoned call cannot be stopped: its worker is given up as it is, tells nobody, and ends
 /// whenever libvirt lets go of it. It is replaced, but libvirtd may still be busy for it, and has

@@ -97,7 +97,7 @@ struct LibvirtHypervisor::Link {
     std::shared_ptr<Control> control;
 };
 
-LibvirtHypervisor::LibvirtHypervisor(Options options, EventSink sink) {
+LibvirtHypervisor::LibvirtHypervisor(Options options, EventSink sink) : crowd_(options.crowd) {
     silence_errors();
     EventThread::instance();
     for (std::size_t i = 0; i < options.uris.size(); ++i) {
@@ -134,8 +134,9 @@ void LibvirtHypervisor::submit(const Call& call) {
 
 void LibvirtHypervisor::expect_drain() {
     for (const auto& each : links_) {
-        if (each->control->state().listed) {
-            each->pools->expect_asks(each->context->outlet.active());
+        const auto active = each->context->outlet.active();
+        if (active >= crowd_ && each->control->state().listed) {
+            each->pools->expect_asks(active);
         }
     }
 }
