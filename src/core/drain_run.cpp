@@ -231,6 +231,7 @@ void DrainRun::finish_if_done(Context& ctx) {
 }
 
 void DrainRun::cancel(Context& ctx) {
+    cancelled_ = true;
     for (auto& [id, task] : tasks_) {
         if (task.over())
             continue;
@@ -299,7 +300,8 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     // One that was asked may still go down.
     const bool untouched = (outcome == Outcome::left_running && task.rung == 0) ||
                            (outcome == Outcome::skipped && !task.begun);
-    if (!host_goes_down(record_.trigger) && untouched && is_active(ctx.fleet.state(task.id)))
+    if ((cancelled_ || !host_goes_down(record_.trigger)) && untouched &&
+        is_active(ctx.fleet.state(task.id)))
         ctx.resume.drop(ctx.out, uri, task.id.uuid);
     for (const auto& id : task.releases) {
         auto& next = tasks_.at(id);

@@ -211,6 +211,7 @@ private:
     Selection selection_;
     std::optional<Duration> deadline_override_;
     bool continued_ = false;
+    bool cancelled_ = false;
     std::vector<RunGuestRecord> recorded_;
     std::map<std::pair<std::string, Uuid>, TimePoint> begun_before_;  ///< URI and guest
     Phase phase_ = Phase::intent;

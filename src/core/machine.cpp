@@ -339,8 +339,7 @@ std::optional<std::string> Machine::Impl::refused(const RunRequested& request) c
 std::map<GuestId, std::string> Machine::Impl::waiting_since(RunId run) const {
     std::map<GuestId, std::string> guests;
     for (const auto& entry : resume_.all())
-        if (const auto uri = fleet_.uri_id(entry.uri);
-            uri && entry.run == run && !entry.transient)
+        if (const auto uri = fleet_.uri_id(entry.uri); uri && entry.run == run && !entry.transient)
             guests.emplace(GuestId{*uri, entry.uuid}, entry.name);
     return guests;
 }
@@ -352,8 +351,7 @@ void Machine::Impl::cancel(Context& ctx, RunId run) {
     if (drain_ && (run == 0 || run == drain_->record().id)) {
         touched = drain_->touched(ctx);
         drain_->cancel(ctx);
-    } else if (!drain_ && !boot_ && last_run_ && last_run_->id == run &&
-               last_run_->kind == RunKind::drain) {
+    } else if (!drain_ && !boot_ && run != 0) {
         touched = waiting_since(run);
     } else {
         return;

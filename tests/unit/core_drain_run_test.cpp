@@ -331,5 +331,21 @@ TEST_F(Drain, that_is_over_brings_back_what_it_took_down_when_it_is_cancelled) {
     EXPECT_TRUE(host.up(web));
 }
 
+TEST_F(Drain, of_a_host_that_stays_up_after_all_keeps_nobody_on_the_list_whom_it_did_not_touch) {
+    const auto db = host.add("db");
+    const auto web = host.add("web", obeys_after(30s));
+    host.policy->of("web").requires_ = {"db"};
+    host.booted_before();
+    host.start();
+    host.driver().send(RunRequested{RunKind::drain, Trigger::poweroff, {}, {}});
+    host.run_for(5s);
+    ASSERT_TRUE(host.on_list(db) && host.on_list(web));
+    host.driver().send(CancelRequested{host.last_run().id});
+    host.run_for(1s);
+    host.finish();
+    EXPECT_TRUE(host.up(db) && host.up(web));
+    EXPECT_FALSE(host.on_list(db) || host.on_list(web));
+}
+
 }  // namespace
 }  // namespace guestd::testing
