@@ -100,6 +100,9 @@ Result<void> App::set_up_loop() {
     return add_time(deadline_, "next deadline", [this] { feed(TimeElapsed{}); })
         .and_then([&] { return add_time(status_timer_, "status", [this] { refresh_status(); }); })
         .and_then([&] { return add_time(ready_by_, "patience", [this] { tell_ready(); }); })
+        .and_then([&] {
+            return add_time(announced_look_, "announced", [this] { look_whether_it_goes_down(); });
+        })
         .and_then([&] { return loop_->set_watchdog(); });
 }
 
@@ -196,6 +199,10 @@ void App::set_up_machine(const Restored& restored) {
         return;
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
+    if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
+        prepared_ = static_cast<RunId>(std::strtoul(announced.front().c_str(), nullptr, 10));
+        announced_look_.arm(now());
+    }
 }
 
 int App::run() {
@@ -225,7 +232,8 @@ void App::tell_ready() {
 void App::feed(const Event& event) {
     links_->heard(event);
     // While the run is planned and stored, which its calls wait for.
-    if (const auto* run = std::get_if<RunRequested>(&event); run && run->kind == RunKind::drain)
+    if (const auto* run = std::get_if<RunRequested>(&event);
+        run && run->kind == RunKind::drain && run->selection.empty())
         hypervisor_->expect_drain();
     execute(machine_->step(event, now()));
     facade_->heard(event);
@@ -338,7 +346,8 @@ void App::note_marks(const Event& event) {
     }
     if (const auto* stored = std::get_if<Stored>(&event); stored && stored->id == end_of_run_) {
         end_of_run_ = 0;
-        malloc_trim(0);  // what the run took, and the start before it
+        if (!draining_)
+            malloc_trim(0);  // what the run took, and the start before it
     }
 }
 

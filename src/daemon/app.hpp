@@ -101,6 +101,8 @@ private:
     void host_answered(const systemd::HostFate& fate);
     void drain_for(Trigger trigger);
     bool nobody_runs() const;
+    void look_whether_it_goes_down();
+    void host_stays_up();
     void extend_stop();
     void leave(int code);
 
@@ -131,6 +133,7 @@ private:
     systemd::TimeSource deadline_;
     systemd::TimeSource status_timer_;
     systemd::TimeSource ready_by_;
+    systemd::TimeSource announced_look_;  ///< whether the host still goes down
     std::vector<systemd::Source> signals_;
     bool running_ = false;        ///< the loop, or about to
     bool ready_told_ = false;     ///< to systemd

@@ -29,6 +29,9 @@ bool kernel_says_safe_boot() {
     return false;
 }
 
+/// Between looks whether a host that was announced to go down still does: a safety net.
+constexpr Duration kAnnouncedLook = 10s;
+
 }  // namespace
 
 bool App::safe_boot() const {
@@ -42,6 +45,7 @@ void App::stop_requested() {
         return;
     }
     ready_by_.disarm();
+    announced_look_.disarm();
     supervisor_.stopping();
     switch (config_->daemon().on_stop) {
         case OnStop::leave:
@@ -89,11 +93,12 @@ void App::drain_for(Trigger trigger) {
     if (host_goes_down_) {
         marks_.clear(Marks::kSafeBoot);
         marks_.clear(Marks::kBootRun);
+        marks_.clear(Marks::kAnnounced);
     }
     const auto run = machine_->active_run();
     const auto last = machine_->last_run();
-    const bool goes_on = run && run->run.id == prepared_ && run->run.trigger == trigger;
-    const bool is_over = !run && last && last->id == prepared_ && last->trigger == trigger;
+    const bool goes_on = run && run->run.id == prepared_;
+    const bool is_over = !run && last && last->id == prepared_;
     prepared_clean_ = !is_over || last->clean;
     if (goes_on || (is_over && nobody_runs()))
         after_step();
@@ -105,19 +110,49 @@ void App::drain_for(Trigger trigger) {
 void App::host_prepares(bool down, const std::string& way) {
     if (stopping_)
         return;
+    if (!down)
+        return host_stays_up();
     const auto trigger = parse_trigger(way);
-    if (down) {
-        if (config_->daemon().on_stop == OnStop::leave || !trigger || !host_goes_down(*trigger))
+    if (options_.ignore_announcement || config_->daemon().on_stop == OnStop::leave || !trigger ||
+        !host_goes_down(*trigger))
+        return;
+    log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
+    // Refused, when somebody drains already for a host that goes down.
+    const auto run = request({.kind = RunKind::drain, .trigger = *trigger});
+    if (!run)
+        return;
+    prepared_ = *run;
+    marks_.clear(Marks::kAnnounced);
+    marks_.add_line(Marks::kAnnounced, std::to_string(prepared_));
+    announced_look_.arm(now() + kAnnouncedLook);
+}
+
+/// logind may have crashed, or its signal have come while the bus was away: nobody would stop us,
+/// and nobody bring the guests back.
+void App::look_whether_it_goes_down() {
+    if (stopping_ || prepared_ == 0)
+        return;
+    fate_ = systemd::FateQuery::ask(*loop_, [this](const systemd::HostFate& fate) {
+        if (stopping_)
             return;
-        log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
-        // Refused, when somebody drains already for a host that goes down.
-        if (const auto run = request({.kind = RunKind::drain, .trigger = *trigger}))
-            prepared_ = *run;
-    } else if (const auto run = std::exchange(prepared_, 0); run != 0) {
-        log_line(LogLevel::warning, ids::kStopping,
-                 "the host stays up after all: its guests are brought back");
-        feed(CancelRequested{run});
-    }
+        if (std::holds_alternative<systemd::StaysUp>(fate))
+            host_stays_up();
+        else
+            announced_look_.arm(now() + kAnnouncedLook);
+    });
+}
+
+void App::host_stays_up() {
+    const auto run = std::exchange(prepared_, 0);
+    announced_look_.disarm();
+    marks_.clear(Marks::kAnnounced);
+    if (run == 0)
+        return;
+    feed(CancelRequested{run});
+    log_line(LogLevel::warning, ids::kStopping,
+             machine_->active_run_id() == 0
+                 ? "the host stays up after all: no guest is to be brought back"
+                 : "the host stays up after all: the guests that were down for it come back");
 }
 
 int App::finish_drain(const systemd::HostFate& fate) {

@@ -60,6 +60,12 @@ const char* word_of(const Notice& notice) {
     return nullptr;
 }
 
+/// guestd-wait-boot.service, as systemd spells it.
+constexpr const char* kWaitUnitPath =
+    "/org/freedesktop/systemd1/unit/guestd_2dwait_2dboot_2eservice";
+/// Of the seconds for which logind waits at most (InhibitDelayMaxSec=); then it is begun anyway.
+constexpr std::uint64_t kWaitAnswer = 1'000'000;
+
 }  // namespace
 
 Server::Server(sd_event* event, Facade& facade, Remark remark, Bus which)
@@ -120,15 +126,8 @@ void Server::open() {
                               "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, this),
           "watch the connection");
     gone_.reset(slot);
-    if (which_ == Bus::system) {
-        // Since systemd 255.
-        check(
-            sd_bus_match_signal_async(bus, &slot, "org.freedesktop.login1",
-                                      "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
-                                      "PrepareForShutdownWithMetadata", on_prepare, nullptr, this),
-            "listen to logind");
-        prepare_.reset(slot);
-    }
+    if (which_ == Bus::system)
+        listen_to_logind();
     check(sd_bus_request_name_async(bus, &slot, kService, 0, on_name, this), "ask for the name");
     name_.reset(slot);
     named_ = true;
@@ -146,6 +145,7 @@ void Server::disconnect() noexcept {
     name_.reset();
     gone_.reset();
     prepare_.reset();
+    waiting_.reset();
     manager_.open_calls.cancel();
     bus_.reset();
 }
@@ -219,20 +219,79 @@ int Server::on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexce
     return 0;
 }
 
+/// Since systemd 255. Without a callback of ours, sd-bus would close a bus that refuses the match.
+void Server::listen_to_logind() {
+    sd_bus_slot* slot = nullptr;
+    check(
+        sd_bus_match_signal_async(bus_.get(), &slot, "org.freedesktop.login1",
+                                  "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
+                                  "PrepareForShutdownWithMetadata", on_prepare, on_listening, this),
+        "listen to logind");
+    prepare_.reset(slot);
+}
+
+int Server::on_listening(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept {
+    try {
+        if (const sd_bus_error* error = sd_bus_message_get_error(reply))
+            static_cast<Server*>(userdata)->say(
+                std::string{"logind's announcements cannot be heard: "} + error->name);
+    } catch (...) {
+        // The stop of our unit tells the same, later.
+    }
+    return 0;
+}
+
 int Server::on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept {
+    auto& self = *static_cast<Server*>(userdata);
     // Anybody may send a signal to us alone: only of those to all does the bus check the match.
     if (sd_bus_message_get_destination(signal) != nullptr)
         return 0;
     try {
-        int down = 0;
-        check(sd_bus_message_read_basic(signal, SD_BUS_TYPE_BOOLEAN, &down), "hear logind");
-        const auto metadata = read_options(signal);
-        const auto way = metadata.find("type");
-        if (way != metadata.end() && std::holds_alternative<std::string>(way->second))
-            static_cast<Server*>(userdata)->facade_.host_prepares(
-                down != 0, std::get<std::string>(way->second));
-    } catch (...) {
-        // The stop of our unit tells the same, later.
+        self.heard_logind(signal);
+    } catch (const std::exception& fault) {
+        self.say(std::string{"logind's announcement: "} + fault.what());
+    }
+    return 0;
+}
+
+/// Units that are ordered behind the guests are stopped before us, when the host goes down: while
+/// there may be some, an announcement is too early.
+void Server::heard_logind(sd_bus_message* signal) {
+    int down = 0;
+    check(sd_bus_message_read_basic(signal, SD_BUS_TYPE_BOOLEAN, &down), "hear logind");
+    const auto metadata = read_options(signal);
+    const auto way = metadata.find("type");
+    if (way == metadata.end() || !std::holds_alternative<std::string>(way->second))
+        return;
+    waiting_.reset();
+    if (down == 0)
+        return facade_.host_prepares(false, std::get<std::string>(way->second));
+    announced_ = std::get<std::string>(way->second);
+    sd_bus_message* raw = nullptr;
+    check(sd_bus_message_new_method_call(bus_.get(), &raw, "org.freedesktop.systemd1",
+                                         kWaitUnitPath, "org.freedesktop.DBus.Properties", "Get"),
+          "ask systemd");
+    const Message call{raw};
+    check(sd_bus_message_append(raw, "ss", "org.freedesktop.systemd1.Unit", "ActiveState"),
+          "ask systemd");
+    sd_bus_slot* slot = nullptr;
+    check(sd_bus_call_async(bus_.get(), &slot, raw, on_waiting, this, kWaitAnswer), "ask systemd");
+    waiting_.reset(slot);
+}
+
+int Server::on_waiting(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept {
+    auto& self = *static_cast<Server*>(userdata);
+    try {
+        const char* state = "";
+        if (sd_bus_message_get_error(reply) == nullptr)
+            check(sd_bus_message_read(reply, "v", "s", &state), "read the state of a unit");
+        if (std::string_view{state} == "active" || std::string_view{state} == "activating")
+            self.say("the host is about to go down (" + self.announced_ +
+                     "): units that wait for guestd-wait-boot.service are stopped first");
+        else
+            self.facade_.host_prepares(true, self.announced_);
+    } catch (const std::exception& fault) {
+        self.say(std::string{"logind's announcement: "} + fault.what());
     }
     return 0;
 }

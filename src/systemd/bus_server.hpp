@@ -72,7 +72,11 @@ private:
     int admit(sd_bus_message* call, sd_bus_error* error) noexcept;
 
     static int on_any(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
+    void listen_to_logind();
+    void heard_logind(sd_bus_message* signal);
+    static int on_listening(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept;
+    static int on_waiting(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_retry(sd_event_source*, std::uint64_t, void* userdata) noexcept;
     static int on_name(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_disconnected(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
@@ -111,6 +115,8 @@ private:
     Slot name_;
     Slot gone_;
     Slot prepare_;
+    Slot waiting_;           ///< the question whether somebody waits for the guests
+    std::string announced_;  ///< the way down, until that is answered
 };
 
 }  // namespace guestd::bus

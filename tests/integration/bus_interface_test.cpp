@@ -185,11 +185,19 @@ TEST_F(BusInterface, HearsLogindAndNobodyElseAnnounceAShutdown) {
         // The bus keeps the order of each sender: what comes back was sent afterwards.
         call(from, "ListRuns", [](sd_bus_message* into) { append(into, std::uint32_t{0}); });
     };
+    const auto heard = [this](std::size_t count) {
+        for (std::size_t now = 0; now < count;) {
+            std::this_thread::yield();
+            guestd->on_loop([&](Server&) { now = facade.prepared.size(); });
+        }
+    };
     announce(other.get(), 1, "type", "halt");
     announce(other.get(), 1, "type", "halt", kService);
     announce(logind.get(), 1, "type", "poweroff");
+    heard(1);  // once the bus has said that there is no systemd to ask who waits for guests
     announce(logind.get(), 1, "else", "reboot");
     announce(logind.get(), 0, "type", "poweroff");
+    heard(2);
     guestd->on_loop([&](Server&) {
         EXPECT_THAT(facade.prepared, testing::ElementsAre("down: poweroff", "up: poweroff"));
     });

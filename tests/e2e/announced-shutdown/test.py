@@ -65,8 +65,18 @@ def with_stand_in(host, fleet):
     host.exec("guestctl wait", timeout=60, check=True)
     expect(fleet.running() == ["quick", "slow"], f"running: {fleet.running()}")
 
+    # logind is gone before it has said how it ends: guestd looks for itself.
+    host.exec("logind 1 reboot", check=True)
+    fleet.wait_traces({"quick": "UADUADUADU", "slow": "UADUADUADU"}, timeout=60)
+    host.exec("guestctl wait", timeout=60, check=True)
+
+    host.exec("systemctl start guestd-wait-boot && logind 1 poweroff && timeout 20 bash -c 'until "
+              "journalctl -u guestd --grep \"are stopped first\" -q; do sleep 0.2; done' && "
+              "systemctl stop guestd-wait-boot", check=True)
+    expect(len(drains(host)) == 3, "a drain although units wait for the guests")
+
     host.exec("logind 1 poweroff", check=True)
-    fleet.wait_traces({"quick": "UADUADUAD"}, timeout=30)
+    fleet.wait_traces({"quick": "UADUADUADUAD"}, timeout=30)
     host.poweroff()  # while the slow one is still on its way down
 
 
@@ -80,7 +90,7 @@ def run(context):
     announced = 1
     if context.suite == "bookworm":
         with_stand_in(host, fleet)
-        announced = 3
+        announced = 4
     else:
         host.poweroff()
     boots_with_everybody(host, fleet, announced)
