@@ -300,8 +300,10 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     // One that was asked may still go down.
     const bool untouched = (outcome == Outcome::left_running && task.rung == 0) ||
                            (outcome == Outcome::skipped && !task.begun);
-    if ((cancelled_ || !host_goes_down(record_.trigger)) && untouched &&
-        is_active(ctx.fleet.state(task.id)))
+    const auto* guest = ctx.fleet.find(task.id);
+    const bool stays = guest != nullptr && is_up(guest->info) && !guest->info.saving &&
+                       !ctx.calls.modifying(task.id) && !task.begun_before;
+    if ((cancelled_ || !host_goes_down(record_.trigger)) && untouched && stays)
         ctx.resume.drop(ctx.out, uri, task.id.uuid);
     for (const auto& id : task.releases) {
         auto& next = tasks_.at(id);

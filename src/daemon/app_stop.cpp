@@ -93,8 +93,8 @@ void App::drain_for(Trigger trigger) {
     if (host_goes_down_) {
         marks_.clear(Marks::kSafeBoot);
         marks_.clear(Marks::kBootRun);
-        marks_.clear(Marks::kAnnounced);
     }
+    marks_.clear(Marks::kAnnounced);
     const auto run = machine_->active_run();
     const auto last = machine_->last_run();
     const bool goes_on = run && run->run.id == prepared_;
@@ -117,6 +117,8 @@ void App::host_prepares(bool down, const std::string& way) {
         !host_goes_down(*trigger))
         return;
     log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
+    if (prepared_ != 0 && !machine_->active_run() && nobody_runs())
+        return;  // said once more, and done already
     // Refused, when somebody drains already for a host that goes down.
     const auto run = request({.kind = RunKind::drain, .trigger = *trigger});
     if (!run)
@@ -128,14 +130,15 @@ void App::host_prepares(bool down, const std::string& way) {
 }
 
 /// logind may have crashed, or its signal have come while the bus was away: nobody would stop us,
-/// and nobody bring the guests back.
+/// and nobody bring the guests back. Who cannot hear logind knows nothing: the delay may be long.
 void App::look_whether_it_goes_down() {
     if (stopping_ || prepared_ == 0)
         return;
-    fate_ = systemd::FateQuery::ask(*loop_, [this](const systemd::HostFate& fate) {
-        if (stopping_)
+    fate_ = systemd::FateQuery::ask(*loop_, [this, run = prepared_](const auto& fate) {
+        if (stopping_ || prepared_ != run)
             return;
-        if (std::holds_alternative<systemd::StaysUp>(fate))
+        const auto* up = std::get_if<systemd::StaysUp>(&fate);
+        if (up != nullptr && up->logind_told)
             host_stays_up();
         else
             announced_look_.arm(now() + kAnnouncedLook);
@@ -148,11 +151,15 @@ void App::host_stays_up() {
     marks_.clear(Marks::kAnnounced);
     if (run == 0)
         return;
+    const auto before = machine_->active_run_id();
     feed(CancelRequested{run});
+    const auto after = machine_->active_run_id();
+    const char* what = "nobody is to be brought back";
+    if (after != 0)
+        what = after != before ? "the guests that were down for it come back"
+                               : "another run is under way, nobody else is brought back";
     log_line(LogLevel::warning, ids::kStopping,
-             machine_->active_run_id() == 0
-                 ? "the host stays up after all: no guest is to be brought back"
-                 : "the host stays up after all: the guests that were down for it come back");
+             std::string{"the host stays up after all: "} + what);
 }
 
 int App::finish_drain(const systemd::HostFate& fate) {
@@ -168,6 +175,7 @@ int App::finish_drain(const systemd::HostFate& fate) {
     stopping_ = true;
     if (goes_on) {
         draining_ = host_goes_down_ = true;
+        marks_.clear(Marks::kAnnounced);
         marks_.clear(Marks::kSafeBoot);
         marks_.clear(Marks::kBootRun);
         after_step();

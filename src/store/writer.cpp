@@ -41,7 +41,7 @@ bool is_history(const Write& write) {
 }
 
 /// Nobody waits for it. The end of an entry is followed by the row that says why, which brings a
-/// guest back after a reset: the two are not to be torn apart by what comes first.
+/// guest back after a reset: the one is not to hurry ahead of the other.
 bool may_wait(const Write& write) {
     return id_of(write) == 0 && (is_history(write) || std::holds_alternative<DropEntry>(write));
 }

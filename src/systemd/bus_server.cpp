@@ -248,10 +248,25 @@ int Server::on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) no
         return 0;
     try {
         self.heard_logind(signal);
-    } catch (const std::exception& fault) {
-        self.say(std::string{"logind's announcement: "} + fault.what());
+    } catch (...) {
+        self.say_fault();
     }
     return 0;
+}
+
+/// In a handler.
+void Server::say_fault() noexcept {
+    try {
+        throw;
+    } catch (const std::exception& fault) {
+        try {
+            say(std::string{"logind's announcement: "} + fault.what());
+        } catch (...) {
+            // No memory. The stop of our unit tells the same, later.
+        }
+    } catch (...) {
+        // Nothing of ours throws such.
+    }
 }
 
 /// Units that are ordered behind the guests are stopped before us, when the host goes down: while
@@ -285,13 +300,14 @@ int Server::on_waiting(sd_bus_message* reply, void* userdata, sd_bus_error*) noe
         const char* state = "";
         if (sd_bus_message_get_error(reply) == nullptr)
             check(sd_bus_message_read(reply, "v", "s", &state), "read the state of a unit");
-        if (std::string_view{state} == "active" || std::string_view{state} == "activating")
+        // Enabled nowhere: whatever it is else, somebody has pulled it in.
+        if (*state != '\0' && std::string_view{state} != "inactive")
             self.say("the host is about to go down (" + self.announced_ +
                      "): units that wait for guestd-wait-boot.service are stopped first");
         else
             self.facade_.host_prepares(true, self.announced_);
-    } catch (const std::exception& fault) {
-        self.say(std::string{"logind's announcement: "} + fault.what());
+    } catch (...) {
+        self.say_fault();
     }
     return 0;
 }

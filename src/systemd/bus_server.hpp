@@ -74,6 +74,7 @@ private:
     static int on_any(sd_bus_message*, void* userdata, sd_bus_error*) noexcept;
     void listen_to_logind();
     void heard_logind(sd_bus_message* signal);
+    void say_fault() noexcept;
     static int on_listening(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;
     static int on_prepare(sd_bus_message* signal, void* userdata, sd_bus_error*) noexcept;
     static int on_waiting(sd_bus_message* reply, void* userdata, sd_bus_error*) noexcept;

@@ -51,6 +51,7 @@ int read_preparing(sd_bus_message* reply, Evidence& evidence) {
     int preparing = 0;
     const int code = sd_bus_message_read(reply, "v", "b", &preparing);
     evidence.preparing = code >= 0 && preparing != 0;
+    evidence.logind_told = code >= 0;
     return code;
 }
 
@@ -175,6 +176,10 @@ int Conversation::on_reply(sd_bus_message* reply, void* userdata, sd_bus_error*)
     try {
         const sd_bus_error* error = sd_bus_message_get_error(reply);
         const int code = error == nullptr ? question.read(reply, self.evidence_) : 0;
+        if (question.read == read_preparing &&
+            (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) != 0 ||
+             sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) != 0))
+            self.evidence_.logind_told = true;
         if (question.needed && error != nullptr)
             self.problem(std::string{question.what} + ": " +
                          (error->message != nullptr ? error->message : error->name));

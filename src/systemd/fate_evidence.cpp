@@ -44,7 +44,7 @@ HostFate judge(const Evidence& evidence) {
         evidence.preparing)
         return GoingDown{unnamed_trigger(evidence)};
     if (evidence.system_state && evidence.start_jobs)
-        return StaysUp{};
+        return StaysUp{.logind_told = evidence.logind_told};
     return CannotTell{evidence.problem.empty() ? "no answer" : evidence.problem};
 }
 

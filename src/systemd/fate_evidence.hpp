@@ -15,6 +15,7 @@ struct Evidence {
     std::optional<std::string> system_state;             ///< manager, SystemState
     std::optional<std::vector<std::string>> start_jobs;  ///< manager: units with a start job
     bool preparing = false;                              ///< logind, PreparingForShutdown
+    bool logind_told = false;                            ///< that, or there is no logind
     std::string scheduled;                               ///< logind, type of ScheduledShutdown
     std::string problem;                                 ///< why something is missing
 };

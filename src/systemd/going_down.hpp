@@ -20,7 +20,9 @@
 namespace guestd::systemd {
 
 struct StaysUp {
-    bool operator==(const StaysUp&) const = default;
+    /// logind was asked too, or there is none: before a job is queued, only it knows better.
+    bool logind_told = false;
+    bool operator==(const StaysUp&) const { return true; }  ///< whoever said so
 };
 struct GoingDown {
     Trigger trigger = Trigger::poweroff;

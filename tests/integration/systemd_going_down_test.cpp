@@ -120,7 +120,9 @@ protected:
 
 TEST_F(Asked, HostStaysUp) {
     const FakeManager manager{{.jobs = {{"guestd.service", "restart"}}, .preparing = false}};
-    EXPECT_EQ(ask(), HostFate{StaysUp{}});
+    const auto fate = ask();
+    ASSERT_EQ(fate, HostFate{StaysUp{}});
+    EXPECT_TRUE(std::get<StaysUp>(fate).logind_told);
 }
 
 TEST_F(Asked, HostReboots) {
@@ -144,7 +146,9 @@ TEST_F(Asked, LogindIsHeard) {
 
 TEST_F(Asked, HangingLogindHoldsNothingUp) {
     const FakeManager manager{{.preparing = true, .logind_hangs = true}};
-    EXPECT_EQ(ask(), HostFate{StaysUp{}});
+    const auto fate = ask();
+    ASSERT_EQ(fate, HostFate{StaysUp{}});
+    EXPECT_FALSE(std::get<StaysUp>(fate).logind_told) << "it may be about to go down";
 }
 
 TEST_F(Asked, SocketIsAskedWhenSystemdIsNotOnTheBus) {
