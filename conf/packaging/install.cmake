@@ -83,7 +83,7 @@ set(linked ${CMAKE_CURRENT_BINARY_DIR}/documents)
 file(WRITE ${linked}/README.md "${readme}")
 file(CREATE_LINK ../../dbus-1/interfaces/org.guestd1.xml ${linked}/org.guestd1.xml SYMBOLIC)
 file(CREATE_LINK ../../guestd/schema ${linked}/schema SYMBOLIC)
-file(GLOB documents CONFIGURE_DEPENDS docs/*.md)
+file(GLOB documents CONFIGURE_DEPENDS docs/*.md docs/*.svg)
 list(FILTER documents EXCLUDE REGEX "/testing.md$")
 install(FILES ${linked}/README.md ${linked}/org.guestd1.xml ${linked}/schema ${documents}
               conf/packaging/copyright DESTINATION ${doc})
