@@ -199,8 +199,6 @@ void App::set_up_machine(const Restored& restored) {
         return;
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
-    if (known.new_boot)
-        marks_.clear(Marks::kAnnounced);  // of another one
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
         prepared_ = static_cast<RunId>(std::strtoul(announced.front().c_str(), nullptr, 10));
         announced_look_.arm(now());

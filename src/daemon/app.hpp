@@ -99,6 +99,8 @@ private:
     bool drain_is_stored();
     void stop_requested();
     void host_answered(const systemd::HostFate& fate);
+    /// The run that ends us.
+    void begin_last_drain(bool host_goes_down);
     void drain_for(Trigger trigger);
     bool nobody_runs() const;
     void look_whether_it_goes_down();

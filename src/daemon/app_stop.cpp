@@ -19,6 +19,8 @@ using systemd::LogLevel;
 constexpr Duration kStopExtension = 30s;
 /// After the run's hard deadline the process still has to store and report the result.
 constexpr Duration kStopMargin = 10s;
+/// Between looks whether a host that was announced to go down still does: a safety net.
+constexpr Duration kAnnouncedLook = 10s;
 
 bool kernel_says_safe_boot() {
     std::ifstream file{"/proc/cmdline"};
@@ -28,9 +30,6 @@ bool kernel_says_safe_boot() {
             return true;
     return false;
 }
-
-/// Between looks whether a host that was announced to go down still does: a safety net.
-constexpr Duration kAnnouncedLook = 10s;
 
 }  // namespace
 
@@ -86,15 +85,19 @@ bool App::nobody_runs() const {
     });
 }
 
-void App::drain_for(Trigger trigger) {
+void App::begin_last_drain(bool host_goes_down) {
     draining_ = true;
-    host_goes_down_ = host_goes_down(trigger);
+    host_goes_down_ = host_goes_down;
+    marks_.clear(Marks::kAnnounced);
     // A soft reboot keeps the folder, and is a new boot all the same.
-    if (host_goes_down_) {
+    if (host_goes_down) {
         marks_.clear(Marks::kSafeBoot);
         marks_.clear(Marks::kBootRun);
     }
-    marks_.clear(Marks::kAnnounced);
+}
+
+void App::drain_for(Trigger trigger) {
+    begin_last_drain(host_goes_down(trigger));
     const auto run = machine_->active_run();
     const auto last = machine_->last_run();
     const bool goes_on = run && run->run.id == prepared_;
@@ -174,10 +177,7 @@ int App::finish_drain(const systemd::HostFate& fate) {
     hypervisor_->start();
     stopping_ = true;
     if (goes_on) {
-        draining_ = host_goes_down_ = true;
-        marks_.clear(Marks::kAnnounced);
-        marks_.clear(Marks::kSafeBoot);
-        marks_.clear(Marks::kBootRun);
+        begin_last_drain(true);
         after_step();
     } else {
         const auto* down = std::get_if<systemd::GoingDown>(&fate);

@@ -93,6 +93,12 @@ protected:
     void submit(CallId id, const Uuid& uuid, CallKind kind) {
         hypervisor_->submit({.id = id, .guest = {UriId{0}, uuid}, .kind = kind});
     }
+    void start_in_turn(const std::vector<Uuid>& guests) {
+        for (CallId id = 1; id <= guests.size(); ++id) {
+            submit(id, guests[id - 1], CallKind::start);
+            ASSERT_TRUE(inbox_.take<CallReturned>());
+        }
+    }
     libvirt::UriStatus status() const { return hypervisor_->status().at(0); }
 };
 
@@ -221,10 +227,7 @@ TEST_F(LibvirtLimits, IdleWorkersDisconnect) {
     connect({.idle_time = 1ms});
     gate_.open();
     const auto guests = define(3);
-    for (CallId id = 1; id <= guests.size(); ++id) {
-        submit(id, guests[id - 1], CallKind::start);
-        ASSERT_TRUE(inbox_.take<CallReturned>());
-    }
+    start_in_turn(guests);
     while (status().workers > 0) {
         std::this_thread::yield();
     }
@@ -238,10 +241,7 @@ TEST_F(LibvirtLimits, ConnectionsForADrainOfManyAreOpenedBeforeItsCalls) {
     EXPECT_EQ(status().workers, 0U) << "only the test driver's own guest runs";
     gate_.open();
     const auto guests = define(5);
-    for (CallId id = 1; id <= guests.size(); ++id) {
-        submit(id, guests[id - 1], CallKind::start);
-        ASSERT_TRUE(inbox_.take<CallReturned>());
-    }
+    start_in_turn(guests);
     const auto before = status().workers;
     hypervisor_->expect_drain();
     EXPECT_EQ(status().workers, before + 3);
@@ -253,10 +253,7 @@ TEST_F(LibvirtLimits, AConnectionThatHangsBeforeItsCallKeepsNoneWaiting) {
     connect({.short_is_slow = 10ms, .crowd = 2});
     gate_.open();
     const auto guests = define(4);
-    for (CallId id = 1; id <= guests.size(); ++id) {
-        submit(id, guests[id - 1], CallKind::start);
-        ASSERT_TRUE(inbox_.take<CallReturned>());
-    }
+    start_in_turn(guests);
     const auto before = status().workers;
     daemon_.freeze();
     hypervisor_->expect_drain();

@@ -15,6 +15,17 @@ const RunRequested kManual{RunKind::drain, Trigger::manual, {}, {}};
 
 struct Drain : ::testing::Test {
     Host host;
+    /// db waits for web, which is asked and takes 30 s: 5 s into a drain.
+    std::pair<GuestId, GuestId> drain_web_before_db(Trigger trigger) {
+        const auto db = host.add("db");
+        const auto web = host.add("web", obeys_after(30s));
+        host.policy->of("web").requires_ = {"db"};
+        host.booted_before();
+        host.start();
+        host.driver().send(RunRequested{RunKind::drain, trigger, {}, {}});
+        host.run_for(5s);
+        return {db, web};
+    }
     /// Guests down at once, most that ever were on their way.
     unsigned most_at_once(const std::vector<GuestId>& guests) const {
         unsigned most = 0;
@@ -288,13 +299,7 @@ TEST_F(Drain, cancel_aborts_saves) {
 }
 
 TEST_F(Drain, cancel_leaves_alone_what_was_not_touched) {
-    const auto db = host.add("db");
-    const auto web = host.add("web", obeys_after(30s));
-    host.policy->of("web").requires_ = {"db"};
-    host.booted_before();
-    host.start();
-    host.driver().send(kManual);
-    host.run_for(5s);
+    const auto [db, web] = drain_web_before_db(Trigger::manual);
     host.driver().send(CancelRequested{});
     host.finish();
     EXPECT_THAT(host.asked(db), ElementsAre());
@@ -304,17 +309,10 @@ TEST_F(Drain, cancel_leaves_alone_what_was_not_touched) {
 
 TEST_F(Drain, that_is_over_brings_back_what_it_took_down_when_it_is_cancelled) {
     const auto web = host.add("web");
-    const auto off = host.add("off", [] {
-        GuestModel model;
-        model.state = GuestState::shutoff;
-        model.autostart = true;
-        return model;
-    }());
-    const auto before = host.add("before", [] {
-        GuestModel model;
-        model.state = GuestState::shutoff;
-        return model;
-    }());
+    auto flagged = stopped();
+    flagged.autostart = true;
+    const auto off = host.add("off", flagged);
+    const auto before = host.add("before", stopped());
     host.list(before, {.run = 1});
     host.booted_before();
     host.drain();
@@ -332,13 +330,7 @@ TEST_F(Drain, that_is_over_brings_back_what_it_took_down_when_it_is_cancelled) {
 }
 
 TEST_F(Drain, of_a_host_that_stays_up_after_all_keeps_nobody_on_the_list_whom_it_did_not_touch) {
-    const auto db = host.add("db");
-    const auto web = host.add("web", obeys_after(30s));
-    host.policy->of("web").requires_ = {"db"};
-    host.booted_before();
-    host.start();
-    host.driver().send(RunRequested{RunKind::drain, Trigger::poweroff, {}, {}});
-    host.run_for(5s);
+    const auto [db, web] = drain_web_before_db(Trigger::poweroff);
     ASSERT_TRUE(host.on_list(db) && host.on_list(web));
     host.driver().send(CancelRequested{host.last_run().id});
     host.run_for(1s);
