@@ -29,6 +29,7 @@ Result<std::unique_ptr<History>> History::open(const std::filesystem::path& dir)
     return guarded([&] {
         auto db = std::make_unique<Database>(file, OpenMode::read);
         db->number("PRAGMA user_version");
+        db->limit_cache();
         return std::unique_ptr<History>{new History{std::move(db)}};
     });
 }

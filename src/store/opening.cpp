@@ -107,6 +107,7 @@ std::unique_ptr<Database> prepare(const fs::path& file) {
         throw SqliteError{SQLITE_READONLY, "the file cannot be written"};
     ::chmod(file.c_str(), 0600);
     require_known_version(*db);
+    db->limit_cache();
     require_whole(*db);
     db->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     return db;

@@ -9,6 +9,10 @@ namespace {
 /// A second connection (History, an administrator's sqlite3) may hold the write lock for moments.
 /// Only the store's own thread waits for it.
 constexpr int kBusyTimeoutMs = 5000;
+/// Of pages that have been read; SQLite's default is 2 MiB, and a history of some hundred runs
+/// fills that when the file is checked at the start. Those of a transaction come on top: it is not
+/// to need the disk before it is committed.
+constexpr int kCacheKib = 128;
 
 [[noreturn]] void raise(sqlite3* db, int code) {
     std::string text = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
@@ -58,6 +62,12 @@ Database::Database(const std::filesystem::path& file, OpenMode mode) {
     // temporary files (systemd/guestd.service), and no other disk decides whether the list can be
     // kept.
     run("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;");
+}
+
+void Database::limit_cache() {
+    const auto limits =
+        "PRAGMA cache_size = -" + std::to_string(kCacheKib) + "; PRAGMA cache_spill = OFF;";
+    sqlite3_exec(handle_.get(), limits.c_str(), nullptr, nullptr, nullptr);
 }
 
 void Database::run(const std::string& sql) {

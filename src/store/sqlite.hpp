@@ -58,6 +58,9 @@ public:
 
     /// Runs SQL without parameters or results; several statements are allowed. Throws.
     void run(const std::string& sql);
+    /// Less memory for pages that have been read. Reads the schema: a damaged file refuses, as it
+    /// will whatever is asked next, and keeps SQLite's default.
+    void limit_cache();
     /// Compiled once per connection and kept: a run of a thousand guests makes thousands of rows
     /// with a handful of texts. One that is in use is compiled anew.
     Statement prepare(std::string_view sql);
