@@ -139,6 +139,7 @@ struct UriPolicy {
 struct DaemonPolicy {
     std::vector<std::string> uris = {"qemu:///system"};
     OnStop on_stop = OnStop::automatic;
+    bool early_drain = true;  ///< drain at logind's announcement, not when units are stopped
     Duration connect_timeout = 30s;
     unsigned max_workers = 20;  ///< libvirtd's own setting: what it serves at once
     bool metadata = true;       ///< honour policy in the guests' own metadata

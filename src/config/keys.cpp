@@ -101,6 +101,10 @@ std::vector<Key> daemon_keys() {
         key<Choice<OnStop>, Member<&DaemonPolicy::on_stop>>(
             "daemon.on_stop", daemon, kAny,
             "What a stop of the service means: auto drains only when the host goes down."),
+        key<Boolean, Member<&DaemonPolicy::early_drain>>(
+            "daemon.early_drain", daemon, kAny,
+            "Drain when logind announces that the host goes down (systemd 255), not only when "
+            "units are stopped."),
         key<Span, Member<&DaemonPolicy::connect_timeout>>(
             "daemon.connect_timeout", daemon, kTime,
             "Time for one attempt to connect; attempts go on with back-off."),

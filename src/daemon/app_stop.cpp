@@ -116,9 +116,14 @@ void App::host_prepares(bool down, const std::string& way) {
     if (!down)
         return host_stays_up();
     const auto trigger = parse_trigger(way);
-    if (options_.ignore_announcement || config_->daemon().on_stop == OnStop::leave || !trigger ||
-        !host_goes_down(*trigger))
+    if (config_->daemon().on_stop == OnStop::leave || !trigger || !host_goes_down(*trigger))
         return;
+    if (!config_->daemon().early_drain) {
+        log_line(LogLevel::info, ids::kStopping,
+                 "the host is about to go down (" + way +
+                     "); the drain waits for the stop (daemon.early_drain = false)");
+        return;
+    }
     log_line(LogLevel::info, ids::kStopping, "the host is about to go down (" + way + ")");
     if (prepared_ != 0 && !machine_->active_run() && nobody_runs())
         return;  // said once more, and done already

@@ -60,8 +60,6 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
                  "check the configuration, print every problem, and exit");
     app.add_flag("--safe-boot", options.safe_boot,
                  "start no guest; the resume list is kept for later");
-    app.add_flag("--ignore-announcement", options.ignore_announcement,
-                 "drain when the service is stopped, not when logind announces the shutdown");
     app.add_flag("--hold-autostart", options.hold_autostart,
                  "for the boot: keep libvirt from starting its autostart guests");
     app.add_flag("--finish-drain", options.finish_drain,

@@ -21,8 +21,6 @@ struct Options {
     /// Only when the host goes down and its guests have not all been dealt with: end the drain that
     /// a killed guestd left, or begin one. systemd restarts nothing while the host goes down.
     bool finish_drain = false;
-    /// Begin a drain when we are stopped, not when logind announces the shutdown.
-    bool ignore_announcement = false;
     bool hold_autostart = false;  ///< see hold_autostart.hpp
     std::string config_dir;       ///< of the user's guestd
     std::string runtime_dir;      ///< lasts until the host goes down; empty = there is none

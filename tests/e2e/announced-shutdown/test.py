@@ -38,6 +38,11 @@ def drains(host):
     return [run for run in runs if run["kind"] == "drain"]
 
 
+def wait_said(host, words):
+    journal = "journalctl -u guestd -f -n all -o cat 2>/dev/null"
+    host.exec(f"timeout 20 bash -c 'grep -q -m1 \"{words}\" <({journal})'", check=True)
+
+
 def boots_with_everybody(host, fleet, count):
     host.boot()
     host.exec("guestctl wait", timeout=120, check=True)
@@ -70,9 +75,16 @@ def with_stand_in(host, fleet):
     fleet.wait_traces({"quick": "UADUADUADU", "slow": "UADUADUADU"}, timeout=60)
     host.exec("guestctl wait", timeout=60, check=True)
 
-    host.exec("systemctl start guestd-wait-boot && logind 1 poweroff && timeout 20 bash -c 'until "
-              "journalctl -u guestd --grep \"are stopped first\" -q; do sleep 0.2; done' && "
-              "systemctl stop guestd-wait-boot", check=True)
+    setting = "/etc/guestd/guestd.toml.d/late.toml"
+    host.put_file(setting, "[daemon]\nearly_drain = false\n")
+    host.exec("systemctl reload guestd && logind 1 poweroff", check=True)
+    wait_said(host, "waits for the stop")
+    host.exec(f"rm {setting} && systemctl reload guestd", check=True)
+    expect(len(drains(host)) == 3, "a drain although daemon.early_drain is false")
+
+    host.exec("systemctl start guestd-wait-boot && logind 1 poweroff", check=True)
+    wait_said(host, "are stopped first")
+    host.exec("systemctl stop guestd-wait-boot", check=True)
     expect(len(drains(host)) == 3, "a drain although units wait for the guests")
 
     host.exec("logind 1 poweroff", check=True)
