@@ -26,6 +26,8 @@ def managers(way, count, extra=""):
         found.append(Stock(parallel=False))
     if way == "shutdown" and count <= MOST_PARALLEL:
         found.append(Stock(parallel=True))
+    if way == "save":  # as many at once as guestd, which leaves five of libvirt's workers to others
+        found.append(Floor(5, 3, "floor-15"))
     return [*found, Floor()]
 
 

@@ -22,16 +22,6 @@ LATE_STORAGE = f"#!/bin/sh\nsleep {WAIT}\nexec cat\n"
 CASES = {"": "", "-late-storage": 'save_image_format = "lzop"\n'}
 
 
-class Named:
-    """A manager under another name."""
-
-    def __init__(self, manager, name):
-        self.manager, self.name = manager, name
-
-    def __getattr__(self, attribute):
-        return getattr(self.manager, attribute)
-
-
 def set_limits(bed, raised):
     limits = f"max_workers = {RAISED}\nmax_client_requests = {RAISED}\n" if raised else ""
     bed.host.put_file("/etc/libvirt/libvirtd.conf", limits)
@@ -51,8 +41,8 @@ def measure(packages, name, count, runs):
             for raised in (False, True):
                 set_limits(bed, raised)
                 suffix = "-raised" if raised else ""
-                floor = Floor(4, RAISED // 4) if raised else Floor()
-                who = [Named(Guestd(), "guestd" + suffix), Named(floor, "floor" + suffix)]
+                floor = Floor(4, RAISED // 4, "floor-raised") if raised else Floor()
+                who = [Guestd(name="guestd" + suffix), floor]
                 for half, samples in zip(halves, rounds(bed, guests, "save", runs, who=who)):
                     half.update(samples)
             for verb, samples in zip(("save", "restore"), halves):

@@ -19,11 +19,11 @@ class Guestd:
     """Installed from its package. No readiness is waited for, and no host limit of its own: the
     others have neither."""
 
-    name = "guestd"
     STOP = {"shutdown": "shutdown 5min", "save": "save 10min"}
 
-    def __init__(self, extra=""):
+    def __init__(self, extra="", name="guestd"):
         self.extra = extra
+        self.name = name
         self.memory = []
 
     def enter(self, bed, guests, way):
@@ -85,10 +85,9 @@ class Stock:
 
 
 class Floor:
-    name = "floor"
-
-    def __init__(self, connections=CONNECTIONS, requests=REQUESTS):
+    def __init__(self, connections=CONNECTIONS, requests=REQUESTS, name="floor"):
         self.shape = f"{connections} {requests}"
+        self.name = name
 
     def enter(self, bed, guests, way):
         pass

@@ -105,7 +105,7 @@ class Result:
             text = f"  {manager:<15}{self.median(manager):>9.3f} s"
             text += f"   {min(taken):.3f} to {max(taken):.3f}, {len(taken)} runs" \
                 if len(taken) > 1 else "   1 run"
-            if manager == "floor" and ratio is not None:
+            if manager.startswith("floor") and ratio is not None:
                 text += f"; guestd takes {ratio:.2f} times that"
             elif manager != "guestd" and ratio is not None:
                 text += f"; guestd is {1 / ratio:.1f} times as fast"

@@ -3,7 +3,7 @@
 
 from report import across
 
-MANAGERS = ("guestd", "floor", "stock", "stock-parallel", "libvirt", "guestd-raised",
+MANAGERS = ("guestd", "floor", "floor-15", "stock", "stock-parallel", "libvirt", "guestd-raised",
             "floor-raised")
 
 
