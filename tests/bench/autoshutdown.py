@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libvirt 11.3's own auto_shutdown_* against guestd on Debian 13: from poweroff to the end.
 
-A fresh host for each sample, so that nothing of the last shutdown is in the way. libvirt acts in
-the daemon, as soon as logind announces the shutdown; guestd when its unit is stopped.
+A fresh host for each sample, so that nothing of the last shutdown is in the way. Both begin when
+logind announces the shutdown.
 """
 
 import statistics
