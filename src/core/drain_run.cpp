@@ -279,8 +279,8 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     const bool saving = task.counts_as_saving;
     leave_queues(ctx, task, outcome == Outcome::saved);
     // Frozen for a save that was not made: not for ever. A save that is aborted resumes it itself.
-    if (const auto* guest = ctx.fleet.find(task.id);
-        guest != nullptr && guest->paused_by_us && !saving && is_active(guest->info.state))
+    const auto* guest = ctx.fleet.find(task.id);
+    if (guest != nullptr && guest->paused_by_us && !saving && is_active(guest->info.state))
         ctx.calls.submit(ctx.out, Call{.guest = task.id, .kind = CallKind::resume}, ctx.now);
     conclude(ctx, record_.id, task, outcome, std::move(cause));
     agenda_.clear(task.id);
@@ -300,7 +300,6 @@ void DrainRun::finish(Context& ctx, DrainTask& task, Outcome outcome, std::strin
     // One that was asked may still go down.
     const bool untouched = (outcome == Outcome::left_running && task.rung == 0) ||
                            (outcome == Outcome::skipped && !task.begun);
-    const auto* guest = ctx.fleet.find(task.id);
     const bool stays = guest != nullptr && is_up(guest->info) && !guest->info.saving &&
                        !ctx.calls.modifying(task.id) && !task.begun_before;
     if ((cancelled_ || !host_goes_down(record_.trigger)) && untouched && stays)

@@ -22,7 +22,7 @@ namespace guestd::systemd {
 struct StaysUp {
     /// logind was asked too, or there is none: before a job is queued, only it knows better.
     bool logind_told = false;
-    bool operator==(const StaysUp&) const { return true; }  ///< whoever said so
+    bool operator==(const StaysUp&) const = default;
 };
 struct GoingDown {
     Trigger trigger = Trigger::poweroff;
