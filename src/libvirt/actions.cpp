@@ -74,8 +74,8 @@ Acted save(const UriContext& context, virDomainPtr domain, const Call& call) {
     if (!acted.fault) {
         acted.bytes = saved_bytes(domain);
         // Now, as QEMU has gone, and nobody has had the time to touch its disks.
-        if (auto image = inspect_image(context, domain)) {
-            acted.image = std::move(*image);
+        if (auto found = find_image(context, domain)) {
+            acted.image = std::move(found->image);
         }
     } else {
         discard_partial_image(domain);
@@ -162,15 +162,17 @@ Acted inspect(const UriContext& context, virDomainPtr domain) {
     if (const auto path = image_path(context, domain); path && !is_there(*path)) {
         return acted;  // libvirt only believes so: it will boot, and that is told
     }
-    auto image = inspect_image(context, domain);
-    if (!image) {
-        acted.fault = image.error();
+    auto found = find_image(context, domain);
+    if (!found) {
+        acted.fault = found.error();
         return acted;
     }
-    acted.image = std::move(*image);
-    if (context.is_local && !acted.image->partial) {
-        const TextPtr xml{virDomainManagedSaveGetXMLDesc(domain, 0)};
-        acted.missing = xml ? missing_files(disk_files(xml.get())) : std::vector<std::string>{};
+    acted.image = std::move(found->image);
+    if (const char* definition = found->definition.get(); definition != nullptr) {
+        acted.image->differences = image_differences(domain, definition);
+        if (context.is_local) {
+            acted.missing = missing_files(disk_files(definition));
+        }
     }
     return acted;
 }

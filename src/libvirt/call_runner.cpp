@@ -123,7 +123,8 @@ Carried carry_out(UriContext& context, Connection& connection, const Call& call,
     carried.place = context.outlet.mark(call.guest.uuid);
     if (depth && !is_dead(handle)) {
         carried.depth = *depth;
-        result.observed = observe(context, domain.get(), *depth);
+        const bool has_image = result.image && !result.image->partial;
+        result.observed = observe(context, domain.get(), *depth, has_image);
     }
     return carried;
 }

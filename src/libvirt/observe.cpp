@@ -40,12 +40,13 @@ bool may_have_image(const State& state, const std::optional<KnownGuest>& known) 
 }
 
 void read_flags(virDomainPtr domain, const State& state, GuestInfo& info, Depth depth,
-                const std::optional<KnownGuest>& known) {
+                const std::optional<KnownGuest>& known, bool has_image) {
     // One that is off and still there has a definition, unless it is about to go with its last.
     const bool is_defined = known && known->persistent && !is_active(info.state);
     info.persistent = is_defined || virDomainIsPersistent(domain) != 0;
-    info.managed_save = depth != Depth::least && may_have_image(state, known) &&
-                        virDomainHasManagedSaveImage(domain, 0) == 1;
+    info.managed_save =
+        depth != Depth::least && may_have_image(state, known) &&
+        ((has_image && !is_active(info.state)) || virDomainHasManagedSaveImage(domain, 0) == 1);
     if (known && !known->stale && depth == Depth::state) {
         info.autostart = known->autostart;  // the monitor keeps it true
         return;
@@ -89,7 +90,8 @@ std::string read_metadata(const UriContext& context, virDomainPtr domain) {
     return text ? std::string{std::string_view{text.get()}.substr(0, kMaxMetadata)} : std::string{};
 }
 
-std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth) {
+std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth,
+                                 bool has_image) {
     GuestInfo info;
     info.uuid = uuid_of(domain);
     if (const char* name = virDomainGetName(domain); name != nullptr) {
@@ -105,7 +107,7 @@ std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth
     info.state = state_of(state->state);
     info.starting = is_starting(state->state, state->reason);
     const auto known = context.outlet.known(info.uuid);
-    read_flags(domain, *state, info, depth, known);
+    read_flags(domain, *state, info, depth, known, has_image);
     if (known) {
         recall(*known, info);
     }

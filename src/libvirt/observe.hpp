@@ -21,7 +21,9 @@ std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain)
 /// job. Cut at 64 KiB: policy is some hundred bytes, more is a mistake or an attack. Blocks.
 std::string read_metadata(const UriContext& context, virDomainPtr domain);
 
-/// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Blocks.
-std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth);
+/// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Whose
+/// image has just been seen (`has_image`) is not asked for it again while it is down. Blocks.
+std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth,
+                                 bool has_image = false);
 
 }  // namespace guestd::libvirt

@@ -14,7 +14,6 @@
 
 #include "libvirt/definition_diff.hpp"
 #include "libvirt/disk_files.hpp"
-#include "libvirt/handles.hpp"
 
 namespace guestd::libvirt {
 
@@ -94,29 +93,30 @@ std::optional<std::filesystem::path> image_path(const UriContext& context, virDo
     return *folder / (std::string{name} + ".save");
 }
 
-tl::expected<SavedImage, Fault> inspect_image(const UriContext& context, virDomainPtr domain) {
-    SavedImage found;
+tl::expected<FoundImage, Fault> find_image(const UriContext& context, virDomainPtr domain) {
+    FoundImage found;
     const auto path = image_path(context, domain);
-    found.partial = path && is_partial(*path);
-    if (found.partial) {
+    found.image.partial = path && is_partial(*path);
+    if (found.image.partial) {
         return found;
     }
-    const TextPtr image{virDomainManagedSaveGetXMLDesc(domain, 0)};
-    if (!image) {
+    found.definition.reset(virDomainManagedSaveGetXMLDesc(domain, 0));
+    if (!found.definition) {
         const auto fault = last_fault();
         // A driver that has images and does not tell of them.
-        return is_unsupported(fault) && virDomainHasManagedSaveImage(domain, 0) == 1
-                   ? tl::expected<SavedImage, Fault>{found}
-                   : tl::unexpected{fault};
-    }
-    if (path) {
-        found.identity = identity_of(*path, image.get());
-    }
-    const TextPtr definition{virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
-    if (definition) {  // what was found of the disks must not depend on it
-        found.differences = definition_differences(image.get(), definition.get());
+        if (!is_unsupported(fault) || virDomainHasManagedSaveImage(domain, 0) != 1) {
+            return tl::unexpected{fault};
+        }
+    } else if (path) {
+        found.image.identity = identity_of(*path, found.definition.get());
     }
     return found;
+}
+
+std::vector<std::string> image_differences(virDomainPtr domain, const char* definition) {
+    const TextPtr now{virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
+    // What was found of the disks must not depend on it.
+    return now ? definition_differences(definition, now.get()) : std::vector<std::string>{};
 }
 
 SetAside::SetAside(const UriContext& context, virDomainPtr domain) {

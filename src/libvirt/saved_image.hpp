@@ -10,18 +10,32 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "libvirt/context.hpp"
 #include "libvirt/errors.hpp"
+#include "libvirt/handles.hpp"
 
 namespace guestd::libvirt {
 
 /// Where the guest's image is, or would be; empty where nobody knows. No call to libvirtd.
 std::optional<std::filesystem::path> image_path(const UriContext& context, virDomainPtr domain);
 
-/// What lies there. A fault where there is no image, or libvirt cannot be asked. Blocks for as
-/// long as libvirt and the file systems do.
-tl::expected<SavedImage, Fault> inspect_image(const UriContext& context, virDomainPtr domain);
+/// What lies there, and the definition that it has in it: null when the image is partial, or the
+/// driver does not tell.
+struct FoundImage {
+    SavedImage image;
+    TextPtr definition;
+};
+
+/// Without the differences: who has just saved the guest does not ask for them. A fault where
+/// there is no image, or libvirt cannot be asked. Blocks for as long as libvirt and the file
+/// systems do.
+tl::expected<FoundImage, Fault> find_image(const UriContext& context, virDomainPtr domain);
+
+/// Where the guest's definition says something else than the image's. Blocks for as long as
+/// libvirt does.
+std::vector<std::string> image_differences(virDomainPtr domain, const char* definition);
 
 /// A guest's image, out of the way of a boot that must not use it: where libvirt does not look, so
 /// that what libvirt drops is only the name.
