@@ -284,6 +284,8 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
             return;  // before it came here: Machine::refusal()
         if (boot_)
             parked_ = std::move(boot_);
+        if (event.selection.empty())
+            left_.clear();  // it comes to all of them
         auto record = new_run(ctx, RunKind::boot, event.trigger);
         record.selection = event.selection;
         return begin_boot(ctx, std::move(record), {});

@@ -200,6 +200,27 @@ TEST_F(Gated, the_cancel_of_a_drain_brings_up_what_the_boot_run_had_not_come_to)
         EXPECT_TRUE(host.up(guest));
 }
 
+TEST_F(Gated, the_cancel_of_a_drain_leaves_to_a_boot_in_between_what_it_has_dealt_with) {
+    const auto web = add_listed("web");
+    const auto db = add_listed("db");
+    host.policy->of("web").requires_ = {"db"};
+    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
+    host.start();
+    host.run_for(5s);
+    ASSERT_FALSE(host.up(web));
+    host.drain();
+    const auto drain = host.last_run().id;
+    host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+    host.run_for(1s);
+    host.finish();
+    ASSERT_TRUE(host.up(web) && host.up(db));
+    host.world.stop_by_hand(web);
+    host.run_for(1s);
+    host.driver().send(CancelRequested{drain});
+    host.run_for(1min);
+    EXPECT_FALSE(host.up(web)) << "somebody has stopped it since";
+}
+
 TEST_F(Gated, a_host_reset_in_mid_boot_loses_nobody) {
     std::vector<GuestId> guests;
     for (int i = 0; i < 6; ++i)
