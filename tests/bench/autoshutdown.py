@@ -2,14 +2,15 @@
 """libvirt 11.3's own auto_shutdown_* against guestd on Debian 13: from poweroff to the end.
 
 A fresh host for each sample, so that nothing of the last shutdown is in the way. Both begin when
-logind announces the shutdown.
+logind announces the shutdown. The floor is the two ends put together: the same calls issued all at
+once, and then the poweroff of a host whose guests are down.
 """
 
 import statistics
 
 from bed import Bed, BenchError, wait_quiet
 from fleets import QemuGuests
-from managers import Guestd
+from managers import Floor, Guestd
 from report import Result
 
 GUESTS = 30
@@ -37,14 +38,16 @@ def saved(guests):
 def sample(packages, count, way, manager):
     """(seconds from poweroff to the end, how busy the machine was before)"""
     with Bed(packages, "trixie") as bed:
-        if manager == "libvirt":
+        if manager != "guestd":
+            settings = LIBVIRT[way] if manager == "libvirt" else ""
             bed.host.exec("systemctl disable --now guestd 2>/dev/null; cat >>/etc/libvirt/qemu.conf"
-                          " && systemctl restart libvirtd", stdin=LIBVIRT[way].encode(), check=True)
+                          " && systemctl restart libvirtd", stdin=settings.encode(), check=True)
         guests = QemuGuests(bed, count)
         if manager == "guestd":
             Guestd().enter(bed, guests, way)
         busy = wait_quiet()
-        took = bed.host.poweroff(timeout=600)
+        before = Floor().down(bed, guests, way) if manager == "floor" else 0
+        took = before + bed.host.poweroff(timeout=600)
         whole = saved(guests) if way == "save" else len(guests.fleet.obeyed())
         if whole != count:
             raise BenchError(f"{manager}: {whole} of {count} guests had their {way}")
@@ -52,10 +55,10 @@ def sample(packages, count, way, manager):
 
 
 def measure(packages, way, runs, count=GUESTS):
-    samples, busy = {"guestd": [], "libvirt": []}, []
+    samples, busy = {"guestd": [], "libvirt": [], "floor": []}, []
     for number in range(runs):
         for manager in sorted(samples, reverse=bool(number % 2)):
-            took, before = sample(packages, count, way, manager)
+            took, others = sample(packages, count, way, manager)
             samples[manager].append(took)
-            busy.append(before)
+            busy.append(others)
     return Result(f"auto-shutdown-{way}", count, samples, {}, statistics.median(busy))
