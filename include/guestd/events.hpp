@@ -155,7 +155,8 @@ struct SavedImage {
     /// after the save, unless somebody has written to one of them since. "" = cannot be told.
     std::string identity;
     /// Where the persistent definition says something else than the image: "memory: 2 GiB in the
-    /// image, 4 GiB in the definition". What is only reordered or filled in does not count.
+    /// image, 4 GiB in the definition". What is only reordered or filled in does not count. Told by
+    /// `inspect_image` only, not after a save.
     std::vector<std::string> differences;
 };
 

@@ -61,7 +61,8 @@ public:
     std::unique_ptr<DrainRun> drain_;
     /// A boot run that waits for a silent URI only, while some guests are drained.
     std::unique_ptr<BootRun> parked_;
-    /// Guests that a boot run had not brought up when the drain took over, for its cancel.
+    /// Guests that a boot run had not brought up when the drain took over, for its cancel; but
+    /// those that have been seen up since.
     std::map<GuestId, std::string> left_;
     std::optional<RunRecord> last_run_;
     RunId last_run_id_ = 0;
@@ -73,6 +74,7 @@ public:
 private:
     void list_again(Outbox& out, const std::vector<RunGuestRecord>& guests);
     void take_in(const Event& event, TimePoint now);
+    void forget_left(const Event& event);
     void request(Context& ctx, const RunRequested& event);
     std::map<GuestId, std::string> waiting_since(RunId run) const;
     void cancel(Context& ctx, RunId run);
@@ -178,6 +180,22 @@ void Machine::Impl::look_at_defined(Context& ctx, const Event& event) {
         calls_.submit(ctx.out, Call{.guest = changed->guest, .kind = CallKind::probe}, ctx.now);
 }
 
+/// Whoever has brought it up: who stops it afterwards means it.
+void Machine::Impl::forget_left(const Event& event) {
+    if (left_.empty())
+        return;
+    const auto up = [this](const auto& guest) { return fleet_.up(guest.first); };
+    if (const auto* changed = std::get_if<GuestChanged>(&event)) {
+        if (fleet_.up(changed->guest))
+            left_.erase(changed->guest);
+    } else if (const auto* returned = std::get_if<CallReturned>(&event)) {
+        if (fleet_.up(returned->guest))
+            left_.erase(returned->guest);
+    } else if (std::holds_alternative<InventoryListed>(event)) {
+        std::erase_if(left_, up);
+    }
+}
+
 /// While a drain writes entries, and once guests are only up until the host is down.
 bool Machine::Impl::entries_are_kept() const {
     return drain_ || (last_run_ && last_run_->kind == RunKind::drain &&
@@ -234,6 +252,7 @@ void Machine::Impl::step(Outbox& out, const Event& event, TimePoint now) {
     auto ctx = context(out, now);  // with the policy that may just have come
     ctx.returned = returned;
     look_at_defined(ctx, event);
+    forget_left(event);
     if (const auto* requested = std::get_if<RunRequested>(&event))
         request(ctx, *requested);
     else if (const auto* cancelled = std::get_if<CancelRequested>(&event))
@@ -284,8 +303,6 @@ void Machine::Impl::request(Context& ctx, const RunRequested& event) {
             return;  // before it came here: Machine::refusal()
         if (boot_)
             parked_ = std::move(boot_);
-        if (event.selection.empty())
-            left_.clear();  // it comes to all of them
         auto record = new_run(ctx, RunKind::boot, event.trigger);
         record.selection = event.selection;
         return begin_boot(ctx, std::move(record), {});

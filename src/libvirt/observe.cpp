@@ -39,6 +39,11 @@ bool may_have_image(const State& state, const std::optional<KnownGuest>& known) 
            !known || !known->runs_without_image;
 }
 
+/// And has done nothing since.
+bool has_been_saved(const State& state) {
+    return state.state == VIR_DOMAIN_SHUTOFF && state.reason == VIR_DOMAIN_SHUTOFF_SAVED;
+}
+
 void read_flags(virDomainPtr domain, const State& state, GuestInfo& info, Depth depth,
                 const std::optional<KnownGuest>& known, bool has_image) {
     // One that is off and still there has a definition, unless it is about to go with its last.
@@ -46,7 +51,7 @@ void read_flags(virDomainPtr domain, const State& state, GuestInfo& info, Depth 
     info.persistent = is_defined || virDomainIsPersistent(domain) != 0;
     info.managed_save =
         depth != Depth::least && may_have_image(state, known) &&
-        ((has_image && !is_active(info.state)) || virDomainHasManagedSaveImage(domain, 0) == 1);
+        ((has_image && has_been_saved(state)) || virDomainHasManagedSaveImage(domain, 0) == 1);
     if (known && !known->stale && depth == Depth::state) {
         info.autostart = known->autostart;  // the monitor keeps it true
         return;

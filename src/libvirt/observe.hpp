@@ -22,7 +22,7 @@ std::optional<XmlFacts> read_xml(const UriContext& context, virDomainPtr domain)
 std::string read_metadata(const UriContext& context, virDomainPtr domain);
 
 /// The guest as it is now: `state` absent if there is none; nothing if it cannot be read. Whose
-/// image has just been seen (`has_image`) is not asked for it again while it is down. Blocks.
+/// image has just been seen (`has_image`) is not asked for it again while it is saved. Blocks.
 std::optional<GuestInfo> observe(UriContext& context, virDomainPtr domain, Depth depth,
                                  bool has_image = false);
 

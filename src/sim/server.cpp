@@ -150,6 +150,8 @@ CallReturned World::answer(const Handle& call, CallStatus status, std::string me
     const bool saved = kind == CallKind::save && status == CallStatus::done;
     if ((saved || kind == CallKind::inspect_image) && about.truth.managed_save)
         returned.image = image_of(about);
+    if (saved && returned.image)
+        returned.image->differences.clear();
     return returned;
 }
 

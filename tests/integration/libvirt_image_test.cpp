@@ -77,7 +77,7 @@ TEST_F(LibvirtImage, IsTheSameUntilADiskIsWrittenTo) {
     EXPECT_FALSE(before.partial);
     EXPECT_THAT(before.identity, HasSubstr(file("guest.img").string()));
     EXPECT_THAT(before.identity, HasSubstr(image("guest").string()));
-    EXPECT_THAT(before.differences, IsEmpty());
+    EXPECT_THAT(inspected(uuid).differences, IsEmpty());
     EXPECT_EQ(inspected(uuid).identity, before.identity);
 
     // What libvirt does with each start.

@@ -221,6 +221,26 @@ TEST_F(Gated, the_cancel_of_a_drain_leaves_to_a_boot_in_between_what_it_has_deal
     EXPECT_FALSE(host.up(web)) << "somebody has stopped it since";
 }
 
+TEST_F(Gated, the_cancel_of_a_drain_brings_up_what_no_boot_in_between_has_come_to) {
+    const auto web = add_listed("web");
+    const auto db = add_listed("db");
+    host.policy->of("web").requires_ = {"db"};
+    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
+    host.start();
+    host.run_for(5s);
+    host.drain();
+    const auto drain = host.last_run().id;
+    host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+    host.run_for(5s);
+    host.driver().send(CancelRequested{});
+    host.run_for(5s);
+    ASSERT_FALSE(host.up(web));
+    host.driver().send(CancelRequested{drain});
+    host.run_for(1s);
+    host.finish();
+    EXPECT_TRUE(host.up(web) && host.up(db));
+}
+
 TEST_F(Gated, a_host_reset_in_mid_boot_loses_nobody) {
     std::vector<GuestId> guests;
     for (int i = 0; i < 6; ++i)
