@@ -184,7 +184,6 @@ void Machine::Impl::look_at_defined(Context& ctx, const Event& event) {
 void Machine::Impl::forget_left(const Event& event) {
     if (left_.empty())
         return;
-    const auto up = [this](const auto& guest) { return fleet_.up(guest.first); };
     if (const auto* changed = std::get_if<GuestChanged>(&event)) {
         if (fleet_.up(changed->guest))
             left_.erase(changed->guest);
@@ -192,7 +191,7 @@ void Machine::Impl::forget_left(const Event& event) {
         if (fleet_.up(returned->guest))
             left_.erase(returned->guest);
     } else if (std::holds_alternative<InventoryListed>(event)) {
-        std::erase_if(left_, up);
+        std::erase_if(left_, [this](const auto& guest) { return fleet_.up(guest.first); });
     }
 }
 

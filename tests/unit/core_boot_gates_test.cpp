@@ -200,17 +200,25 @@ TEST_F(Gated, the_cancel_of_a_drain_brings_up_what_the_boot_run_had_not_come_to)
         EXPECT_TRUE(host.up(guest));
 }
 
-TEST_F(Gated, the_cancel_of_a_drain_leaves_to_a_boot_in_between_what_it_has_dealt_with) {
-    const auto web = add_listed("web");
-    const auto db = add_listed("db");
-    host.policy->of("web").requires_ = {"db"};
-    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
-    host.start();
-    host.run_for(5s);
-    ASSERT_FALSE(host.up(web));
-    host.drain();
-    const auto drain = host.last_run().id;
-    host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+/// A drain has taken over while web waited for db, is over, and a boot of all follows.
+struct TakenOver : Gated {
+    void SetUp() override {
+        web = add_listed("web");
+        db = add_listed("db");
+        host.policy->of("web").requires_ = {"db"};
+        host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
+        host.start();
+        host.run_for(5s);
+        ASSERT_FALSE(host.up(web));
+        host.drain();
+        drain = host.last_run().id;
+        host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+    }
+    GuestId web, db;
+    RunId drain = 0;
+};
+
+TEST_F(TakenOver, the_cancel_of_a_drain_leaves_to_a_boot_in_between_what_it_has_dealt_with) {
     host.run_for(1s);
     host.finish();
     ASSERT_TRUE(host.up(web) && host.up(db));
@@ -221,16 +229,7 @@ TEST_F(Gated, the_cancel_of_a_drain_leaves_to_a_boot_in_between_what_it_has_deal
     EXPECT_FALSE(host.up(web)) << "somebody has stopped it since";
 }
 
-TEST_F(Gated, the_cancel_of_a_drain_brings_up_what_no_boot_in_between_has_come_to) {
-    const auto web = add_listed("web");
-    const auto db = add_listed("db");
-    host.policy->of("web").requires_ = {"db"};
-    host.policy->guests.start.ready = {Probe{.kind = ProbeKind::delay, .span = 20s}};
-    host.start();
-    host.run_for(5s);
-    host.drain();
-    const auto drain = host.last_run().id;
-    host.driver().send(RunRequested{RunKind::boot, Trigger::manual, {}, {}});
+TEST_F(TakenOver, the_cancel_of_a_drain_brings_up_what_no_boot_in_between_has_come_to) {
     host.run_for(5s);
     host.driver().send(CancelRequested{});
     host.run_for(5s);
