@@ -185,6 +185,12 @@ struct SaveProgressed {
     TimePoint at{};    ///< when it was read; events may be taken in long after
 };
 
+/// QEMU has handed over all of a guest that is being saved; libvirt has still to wait for the disk
+/// and for QEMU's end, and the save may still fail. Not told by every driver.
+struct SaveWritten {
+    GuestId guest;
+};
+
 /// Number of a watch, unique for the life of the process; 0 = none.
 using WatchId = std::uint64_t;
 
@@ -240,8 +246,9 @@ struct PolicyReplaced {
 /// Nothing happened but time.
 struct TimeElapsed {};
 
-using Event = std::variant<InventoryListed, UriLost, GuestChanged, AutostartListed, AgentChanged,
-                           CallReturned, SaveProgressed, WatchChanged, IoMeasured, HostMeasured,
-                           RunRequested, CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
+using Event =
+    std::variant<InventoryListed, UriLost, GuestChanged, AutostartListed, AgentChanged,
+                 CallReturned, SaveProgressed, SaveWritten, WatchChanged, IoMeasured, HostMeasured,
+                 RunRequested, CancelRequested, Stored, PolicyReplaced, TimeElapsed>;
 
 }  // namespace guestd

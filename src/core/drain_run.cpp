@@ -161,6 +161,8 @@ void DrainRun::handle(Context& ctx, const Event& event) {
         on_returned_to(ctx, *returned);
     } else if (const auto* progress = std::get_if<SaveProgressed>(&event)) {
         on_progressed(ctx, *progress);
+    } else if (const auto* written = std::get_if<SaveWritten>(&event)) {
+        uris_[static_cast<std::size_t>(written->guest.uri)].window.ended(written->guest);
     } else if (const auto* agent = std::get_if<AgentChanged>(&event)) {
         if (const auto found = tasks_.find(agent->guest);
             found != tasks_.end() && !agent->connected && found->second.attempts > 0 &&
@@ -213,9 +215,10 @@ void DrainRun::advance(Context& ctx) {
 
 void DrainRun::fill(Context& ctx, UriId id) {
     const auto& state = ctx.fleet.uri(id);
+    auto& uri = uris_[static_cast<std::size_t>(id)];
+    uri.window.expire(ctx.now);
     if (!state.listed)
         return;
-    auto& uri = uris_[static_cast<std::size_t>(id)];
     const auto limit = uri.policy.parallel_shutdown;
     while (!uri.ready.empty() && (limit == 0 || uri.shutting < limit))
         begin_ladder(ctx, tasks_.at(std::get<GuestId>(*uri.ready.begin())));
@@ -330,9 +333,12 @@ TimePoint DrainRun::next_deadline() const {
         next = std::min(next, until);
     if (phase_ == Phase::intent)
         return next;
-    for (const auto& uri : uris_)
+    for (const auto& uri : uris_) {
         if (!uri.seeded && !uri.given_up)
             next = std::min(next, uri.give_up);
+        if (!uri.save_queue.empty() && uri.window.full())
+            next = std::min(next, uri.window.next());
+    }
     return next;
 }
 

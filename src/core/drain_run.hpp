@@ -21,6 +21,7 @@
 #include "core/ladder.hpp"
 #include "core/order.hpp"
 #include "core/save_pace.hpp"
+#include "core/save_window.hpp"
 
 namespace guestd::core {
 
@@ -111,6 +112,7 @@ private:
         unsigned saving = 0;    ///< saves under way
         unsigned looking = 0;   ///< guests of which is not known yet whether they are busy
         SavePace pace;
+        SaveWindow window;
         Bytes queued;                   ///< memory of the save queue
         TimePoint late_since = kNever;  ///< a projection says so, see drain_save.cpp
         TimePoint judged{};             ///< when it was made

@@ -2,8 +2,8 @@
 //
 // Managed saves: who saves when, how many at once, and which one cannot make it.
 //
-// Critical guests first. While there is time for all: the largest first, as many at once as libvirt
-// serves. Else the smallest first, as many at once as keep the disk busy, so that most make it. A
+// Critical guests first. While there is time for all: the largest first, as many as libvirt serves,
+// one after another (save_window.hpp). Else the smallest first, as many at once as keep the disk busy, so that most make it. A
 // save that would miss its time is aborted early: the others get the disk, and its own guest the
 // rest of its ladder.
 #include <algorithm>
@@ -47,10 +47,13 @@ void DrainRun::count_as_saving(Context& ctx, DrainTask& task, bool on, bool comp
         return;
     auto& uri = uri_of(task);
     uri.saving = on ? uri.saving + 1 : uri.saving - 1;
-    if (on)
+    if (on) {
         uri.pace.began(task.id, task.memory, ctx.now, task.adopted);
-    else
+        uri.window.began(task.id, ctx.now);
+    } else {
         uri.pace.ended(task.id, complete, ctx.now);
+        uri.window.ended(task.id);
+    }
 }
 
 /// Joins the queue, or adopts the save that is already going on.
@@ -115,7 +118,7 @@ void DrainRun::fill_saves(Context& ctx, UriId id) {
         const auto enough = uri.pace.enough(uri.queued, first.ends[first.rung], ctx.now);
         const auto limit = uri.policy.parallel_save;
         const auto places = limit != 0 ? limit : enough.value_or(0);
-        if (places != 0 && uri.saving >= places)
+        if ((places != 0 && uri.saving >= places) || uri.window.full())
             return;
         submit_save(ctx, tasks_.at(next_to_save(uri, enough.has_value())));
     }

@@ -88,6 +88,10 @@ void Outlet::agent_changed(const Uuid& uuid, bool connected) {
     tell(AgentChanged{{uri_, uuid}, connected});
 }
 
+void Outlet::save_written(const Uuid& uuid) {
+    post(SaveWritten{{uri_, uuid}});
+}
+
 void Outlet::look_again(const Uuid& uuid) {
     const std::lock_guard lock{mutex_};
     if (listing_) {

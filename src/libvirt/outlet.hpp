@@ -73,6 +73,8 @@ public:
     // Event thread.
     void guest_changed(const Uuid& uuid, Lifecycle what, const std::string& name);
     void agent_changed(const Uuid& uuid, bool connected);
+    /// Changes nothing that a reading tells.
+    void save_written(const Uuid& uuid);
     /// What is known of the guest is no longer true. Told as `defined`: whoever cares reads again.
     void look_again(const Uuid& uuid);
     /// Plugged or unplugged. Tells nobody.

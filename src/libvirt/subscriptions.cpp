@@ -90,6 +90,19 @@ void on_device(virConnectPtr, virDomainPtr domain, const char*, void* opaque) no
     }
 }
 
+void on_job(virConnectPtr, virDomainPtr domain, virTypedParameterPtr params, int count,
+            void* opaque) noexcept {
+    try {
+        int operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
+        virTypedParamsGetInt(params, count, VIR_DOMAIN_JOB_OPERATION, &operation);
+        if (operation == VIR_DOMAIN_JOB_OPERATION_SAVE) {
+            outlet_of(opaque).save_written(uuid_of(domain));
+        }
+    } catch (...) {
+        // As above.
+    }
+}
+
 /// libvirt takes every kind of callback as this type and casts it back.
 template <class F>
 virConnectDomainEventGenericCallback generic(F* callback) {
@@ -120,6 +133,7 @@ GuestEvents::GuestEvents(virConnectPtr connection, const std::shared_ptr<UriCont
     add(VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, generic(on_agent));
     add(VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, generic(on_device));
     add(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, generic(on_device));
+    add(VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, generic(on_job));
     if (context->read_metadata) {
         add(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata));
     }

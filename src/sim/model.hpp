@@ -84,6 +84,10 @@ struct UriModel {
     Duration latency = 1ms;       ///< each way
     Bytes bandwidth{1ULL << 30};  ///< of its disk per second, shared by saves and restores
     Bytes stream{};               ///< no single save or restore is faster; zero = no limit
+    /// From the time when QEMU has handed over its memory to the end of a save: libvirt looks 200
+    /// ms after SIGTERM whether QEMU has ended.
+    Duration save_end = 200ms;
+    bool tells_written = true;    ///< as QEMU's driver does (JOB_COMPLETED)
     unsigned workers = 20;        ///< max_workers
     unsigned urgent_workers = 5;  ///< prio_workers
     unsigned long_calls = 15;     ///< what the listing says

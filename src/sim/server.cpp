@@ -352,8 +352,15 @@ void World::do_save(Guest& guest, const Handle& call) {
         }
         wake_waiting(saved);
     };
+    const auto written = [this, id = guest.id, call, done] {
+        const auto& saved = this->guest(id);
+        const auto& model = uri(id).model;
+        if (saved.job_call == call && model.tells_written)
+            deliver(id.uri, model.latency, SaveWritten{id});
+        as_daemon(id.uri, model.save_end, done);
+    };
     uri(guest.id).disk.begin(guest.id, bytes,
-                             [this, id = guest.id, done] { as_daemon(id.uri, {}, done); });
+                             [this, id = guest.id, written] { as_daemon(id.uri, {}, written); });
     clock_.schedule_in(kProgressInterval, [this, id = guest.id, call] { tell_progress(id, call); });
 }
 

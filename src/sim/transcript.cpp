@@ -53,6 +53,9 @@ std::string text(const CallReturned& event) {
 std::string text(const SaveProgressed& event) {
     return id(event.guest) + " saved so far " + std::to_string(event.done.count);
 }
+std::string text(const SaveWritten& event) {
+    return id(event.guest) + " is written";
+}
 std::string text(const WatchChanged& event) {
     return "watch " + std::to_string(event.id) + (event.holds ? " holds" : " does not") + " " +
            event.text;

@@ -45,6 +45,8 @@ TEST_F(LibvirtQemu, GuestsStartSaveRestoreAndShutDown) {
         EXPECT_TRUE(result.observed->managed_save);
         EXPECT_GT(result.bytes, Bytes{100'000});
         EXPECT_TRUE(saw(result.guest.uuid, Lifecycle::saved));
+        EXPECT_TRUE(inbox_.take<SaveWritten>(
+            [&](const auto& event) { return event.guest == result.guest; }));
     }
     for (const auto& result : all(CallKind::start)) {
         EXPECT_FALSE(result.observed.value().managed_save);

@@ -20,6 +20,12 @@ GuestModel with_memory(std::uint64_t gib) {
     return model;
 }
 
+GuestModel with_mebibytes(std::uint64_t mib) {
+    GuestModel model;
+    model.memory = Bytes{mib << 20U};
+    return model;
+}
+
 struct Saves : ::testing::Test {
     Host host;  // its disk takes 1 GiB/s
     void ladder(Duration save) { host.policy->guests.stop.stop = {save_for(save), destroy_step()}; }
@@ -38,6 +44,96 @@ TEST_F(Saves, all_at_once_while_there_is_time) {
     host.drain();
     EXPECT_LE(length(), 41s) << "the disk is never idle";
     EXPECT_TRUE(host.last_run().clean);
+}
+
+/// libvirt's 200 ms of waiting for QEMU are others' time to write.
+TEST_F(Saves, the_next_one_begins_when_one_is_written) {
+    ladder(5min);
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 30; ++i)
+        guests.push_back(host.add("g" + std::to_string(10 + i), with_mebibytes(20)));
+    host.drain();
+    std::vector<Duration> asked;
+    for (const auto& guest : guests)
+        asked.push_back(host.asked_at(guest, save));
+    std::ranges::sort(asked);
+    const auto at_once = std::ranges::upper_bound(asked, asked.front()) - asked.begin();
+    EXPECT_EQ(at_once, 4);
+    EXPECT_GT(asked[4] - asked[0], 70ms) << "not before one is written";
+    EXPECT_LT(asked[4] - asked[0], 100ms) << "nor when it has ended";
+    EXPECT_LT(length(), 820ms) << "586 ms of writing, and the last one's end";
+}
+
+TEST_F(Saves, where_nothing_is_written_for_a_while_more_begin) {
+    ladder(5min);
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 15; ++i)
+        guests.push_back(host.add("g" + std::to_string(10 + i), with_memory(4)));
+    host.drain();
+    for (const auto& guest : guests)
+        EXPECT_LT(host.asked_at(guest, save), 500ms);
+}
+
+TEST(SavesElsewhere, many_begin_soon_on_late_storage_when_libvirt_serves_many) {
+    sim::UriModel model;
+    model.workers = 100;
+    model.long_calls = 95;
+    model.stream = Bytes{kGiB / 300};
+    Host host{model};
+    host.policy->guests.stop.stop = {save_for(5min), destroy_step()};
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 95; ++i)
+        guests.push_back(host.add("g" + std::to_string(100 + i), with_mebibytes(10)));
+    host.drain();
+    for (const auto& guest : guests)
+        EXPECT_LT(host.asked_at(guest, save), 1500ms);
+}
+
+TEST_F(Saves, those_that_hang_keep_nobody_from_beginning) {
+    sim::UriModel model;
+    model.stream = Bytes{kGiB / 10};
+    Host second{model};
+    second.policy->guests.stop.stop = {save_for(5min), destroy_step()};
+    for (int i = 0; i < 4; ++i)  // the largest come first, and take minutes
+        second.add("huge" + std::to_string(i), with_memory(20));
+    std::vector<GuestId> guests;
+    for (int i = 0; i < 20; ++i)
+        guests.push_back(second.add("g" + std::to_string(10 + i), with_mebibytes(4)));
+    second.drain();
+    for (const auto& guest : guests)
+        EXPECT_LT(second.asked_at(guest, save), 1s);
+}
+
+TEST(SavesElsewhere, go_on_where_libvirt_does_not_tell_that_one_is_written) {
+    Host host{{.tells_written = false}};
+    host.policy->guests.stop.stop = {save_for(5min), destroy_step()};
+    for (int i = 0; i < 30; ++i)
+        host.add("g" + std::to_string(10 + i), with_mebibytes(8));
+    host.drain();
+    EXPECT_TRUE(host.last_run().clean);
+    EXPECT_LT(*host.last_run().ended - host.last_run().started, 2s);
+}
+
+TEST_F(Saves, libvirt_may_go_away_while_some_wait_for_their_turn) {
+    ladder(5min);
+    for (int i = 0; i < 10; ++i)
+        host.add("g" + std::to_string(i), with_memory(4));
+    host.start();
+    host.world.cut(host.uri, host.now() + 50ms, host.now() + 10s);
+    host.drain();
+    EXPECT_TRUE(host.last_run().clean);
+    EXPECT_LT(length(), 55s) << "10 s away, 40 s of writing";
+}
+
+TEST_F(Saves, those_that_fail_make_room_for_the_next) {
+    ladder(5min);
+    auto refuses = with_mebibytes(900);  // the largest come first
+    refuses.refuses_save = true;
+    for (int i = 0; i < 4; ++i)
+        host.add("refuses" + std::to_string(i), refuses);
+    const auto web = host.add("web", with_mebibytes(8));
+    host.drain();
+    EXPECT_LT(host.asked_at(web, save), 50ms);
 }
 
 TEST_F(Saves, one_that_cannot_make_it_is_aborted_long_before_its_time_and_the_others_make_it) {

@@ -64,6 +64,8 @@ sim::UriModel random_uri(bool faulty_events) {
     model.latency = one_of<Duration>({1ms, 20ms, 300ms});
     model.bandwidth = one_of<Bytes>({{1ULL << 30}, {100ULL << 20}});
     model.stream = one_of<Bytes>({{0}, {0}, {50ULL << 20}});
+    model.save_end = one_of<Duration>({0ms, 200ms, 1s});
+    model.tells_written = one_of<bool>({true, true, false});
     model.long_calls = number(1, 15);
     model.keepalive = one_of<Duration>({30s, 0s});
     if (faulty_events) {
