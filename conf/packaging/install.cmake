@@ -7,7 +7,7 @@ set(doc share/doc/guestd)
 
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(PROGRAMS conf/packaging/take-over DESTINATION lib/guestd)
+install(PROGRAMS conf/packaging/take-over conf/packaging/ready-workers DESTINATION lib/guestd)
 install(TARGETS guestd-generator
         RUNTIME DESTINATION ${GUESTD_LIB_DIR}/systemd/system-generators)
 
@@ -19,12 +19,18 @@ file(STRINGS systemd/guestd.service sandbox REGEX "^(${sandbox})[A-Za-z]*=")
 list(FILTER sandbox EXCLUDE REGEX "^Restart")
 list(JOIN sandbox "\n" GUESTD_SANDBOX)
 file(STRINGS systemd/guestd.service order REGEX "^(After|Requires|Wants)=")
-list(FILTER order EXCLUDE REGEX "guestd-finish")
+list(FILTER order EXCLUDE REGEX "guestd-(finish|workers)")
 list(JOIN order "\n" GUESTD_ORDER)
 configure_file(systemd/guestd-finish.service.in guestd-finish.service @ONLY)
 file(GLOB units CONFIGURE_DEPENDS systemd/*.service systemd/*.timer systemd/*.path systemd/*.socket)
 install(FILES ${units} ${CMAKE_CURRENT_BINARY_DIR}/guestd-finish.service
         DESTINATION ${GUESTD_LIB_DIR}/systemd/system)
+# Whoever starts a daemon starts this with it; not enabled, for it does nothing without guestd.
+file(CREATE_LINK ../guestd-workers.service ${CMAKE_CURRENT_BINARY_DIR}/guestd-workers.service SYMBOLIC)
+foreach(daemon libvirtd virtqemud virtlxcd virtxend)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/guestd-workers.service
+            DESTINATION ${GUESTD_LIB_DIR}/systemd/system/${daemon}.service.wants)
+endforeach()
 file(GLOB user_units CONFIGURE_DEPENDS systemd/user/*.service)
 install(FILES ${user_units} DESTINATION ${GUESTD_LIB_DIR}/systemd/user)
 install(FILES systemd/guestd.catalog DESTINATION ${GUESTD_LIB_DIR}/systemd/catalog)

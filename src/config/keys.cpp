@@ -110,8 +110,8 @@ std::vector<Key> daemon_keys() {
             "Time for one attempt to connect; attempts go on with back-off."),
         key<Whole<unsigned>, Member<&DaemonPolicy::max_workers>>(
             "daemon.max_workers", daemon, kWorkers,
-            "What libvirtd serves at once, where its own min_workers and max_workers were raised; "
-            "all but five of it are used."),
+            "What libvirtd serves at once, where its own max_workers was raised (beyond 100, and "
+            "on other hosts, min_workers too); all but five of it are used."),
         key<Boolean, Member<&DaemonPolicy::metadata>>(
             "daemon.metadata", daemon, kAny,
             "Honour policy in the guests' own metadata (namespace urn:guestd:policy:1)."),

@@ -60,7 +60,8 @@ def upgrades(host):
     expect(host.out("systemctl show -p MainPID guestd") != daemon, "the old guestd still runs")
     expect(REMARK.strip() in host.read_file("/etc/guestd/guestd.toml").decode(),
            "the upgrade lost settings")
-    units = "guestd.service guestd-finish.service guestd-autostart.service guestd-activate.service"
+    units = ("guestd.service guestd-finish.service guestd-autostart.service "
+             "guestd-activate.service guestd-workers.service")
     host.exec(f"systemd-analyze verify --man=no {units}", check=True)
 
     number = json.loads(host.out("guestctl --json drain --yes slow1"))["run"]
