@@ -17,6 +17,7 @@ from pathlib import Path
 from . import roots
 from .channel import ChannelClosed, Command
 from .console import Console
+from .process import ended
 
 UP_LINE = r"guestd-test: up (\S+)"
 
@@ -125,10 +126,8 @@ class Host:
         """Waits for the end of the host. Returns the seconds it took."""
         started = time.monotonic()
         limit = timeout or self.down_timeout
-        try:
-            self.process.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise self.error(f"did not go down within {limit} s") from None
+        if not ended(self.process, limit):
+            raise self.error(f"did not go down within {limit} s")
         self._gone()
         return time.monotonic() - started
 

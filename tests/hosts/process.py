@@ -2,6 +2,7 @@
 """What a program that boots hosts does first, so that it leaves nothing behind."""
 
 import os
+import select
 import signal
 import sys
 
@@ -22,3 +23,20 @@ def exit_on_signals():
         sys.exit(128 + number)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+
+
+def ended(process, limit):
+    """Waits for a child, `limit` seconds at most; whether it has ended. To the moment, for what
+    times it: wait(timeout=) of Popen looks every 50 ms."""
+    if process.poll() is not None:
+        return True
+    fd = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(fd, select.POLLIN)
+        if waiting.poll(limit * 1000):
+            process.wait()
+            return True
+        return False
+    finally:
+        os.close(fd)
