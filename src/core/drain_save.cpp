@@ -3,9 +3,9 @@
 // Managed saves: who saves when, how many at once, and which one cannot make it.
 //
 // Critical guests first. While there is time for all: the largest first, as many as libvirt serves,
-// one after another (save_window.hpp). Else the smallest first, as many at once as keep the disk busy, so that most make it. A
-// save that would miss its time is aborted early: the others get the disk, and its own guest the
-// rest of its ladder.
+// one after another (save_window.hpp). Else the smallest first, as many at once as keep the disk
+// busy, so that most make it. A save that would miss its time is aborted early: the others get the
+// disk, and its own guest the rest of its ladder.
 #include <algorithm>
 #include <utility>
 
