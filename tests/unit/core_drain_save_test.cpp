@@ -14,16 +14,26 @@ using enum CallKind;
 
 constexpr std::uint64_t kGiB = 1ULL << 30;
 
-GuestModel with_memory(std::uint64_t gib) {
-    GuestModel model;
-    model.memory = Bytes{gib * kGiB};
-    return model;
-}
-
 GuestModel with_mebibytes(std::uint64_t mib) {
     GuestModel model;
     model.memory = Bytes{mib << 20U};
     return model;
+}
+
+GuestModel with_memory(std::uint64_t gib) {
+    return with_mebibytes(gib << 10U);
+}
+
+std::vector<GuestId> add_many(Host& host, int count, const GuestModel& model) {
+    std::vector<GuestId> guests;
+    for (int i = 0; i < count; ++i)
+        guests.push_back(host.add("g" + std::to_string(100 + i), model));
+    return guests;
+}
+
+void expect_asked_within(const Host& host, const std::vector<GuestId>& guests, Duration time) {
+    for (const auto& guest : guests)
+        EXPECT_LT(host.asked_at(guest, save), time);
 }
 
 struct Saves : ::testing::Test {
@@ -39,8 +49,7 @@ struct Saves : ::testing::Test {
 
 TEST_F(Saves, all_at_once_while_there_is_time) {
     ladder(5min);
-    for (int i = 0; i < 10; ++i)
-        host.add("g" + std::to_string(i), with_memory(4));
+    add_many(host, 10, with_memory(4));
     host.drain();
     EXPECT_LE(length(), 41s) << "the disk is never idle";
     EXPECT_TRUE(host.last_run().clean);
@@ -49,9 +58,7 @@ TEST_F(Saves, all_at_once_while_there_is_time) {
 /// libvirt's 200 ms of waiting for QEMU are others' time to write.
 TEST_F(Saves, the_next_one_begins_when_one_is_written) {
     ladder(5min);
-    std::vector<GuestId> guests;
-    for (int i = 0; i < 30; ++i)
-        guests.push_back(host.add("g" + std::to_string(10 + i), with_mebibytes(20)));
+    const auto guests = add_many(host, 30, with_mebibytes(20));
     host.drain();
     std::vector<Duration> asked;
     for (const auto& guest : guests)
@@ -66,12 +73,9 @@ TEST_F(Saves, the_next_one_begins_when_one_is_written) {
 
 TEST_F(Saves, where_nothing_is_written_for_a_while_more_begin) {
     ladder(5min);
-    std::vector<GuestId> guests;
-    for (int i = 0; i < 15; ++i)
-        guests.push_back(host.add("g" + std::to_string(10 + i), with_memory(4)));
+    const auto guests = add_many(host, 15, with_memory(4));
     host.drain();
-    for (const auto& guest : guests)
-        EXPECT_LT(host.asked_at(guest, save), 500ms);
+    expect_asked_within(host, guests, 500ms);
 }
 
 TEST(SavesElsewhere, many_begin_soon_on_late_storage_when_libvirt_serves_many) {
@@ -81,34 +85,25 @@ TEST(SavesElsewhere, many_begin_soon_on_late_storage_when_libvirt_serves_many) {
     model.stream = Bytes{kGiB / 300};
     Host host{model};
     host.policy->guests.stop.stop = {save_for(5min), destroy_step()};
-    std::vector<GuestId> guests;
-    for (int i = 0; i < 95; ++i)
-        guests.push_back(host.add("g" + std::to_string(100 + i), with_mebibytes(10)));
+    const auto guests = add_many(host, 95, with_mebibytes(10));
     host.drain();
-    for (const auto& guest : guests)
-        EXPECT_LT(host.asked_at(guest, save), 1500ms);
+    expect_asked_within(host, guests, 1500ms);
 }
 
-TEST_F(Saves, those_that_hang_keep_nobody_from_beginning) {
-    sim::UriModel model;
-    model.stream = Bytes{kGiB / 10};
-    Host second{model};
-    second.policy->guests.stop.stop = {save_for(5min), destroy_step()};
+TEST(SavesElsewhere, those_that_hang_keep_nobody_from_beginning) {
+    Host host{{.stream = Bytes{kGiB / 10}}};
+    host.policy->guests.stop.stop = {save_for(5min), destroy_step()};
     for (int i = 0; i < 4; ++i)  // the largest come first, and take minutes
-        second.add("huge" + std::to_string(i), with_memory(20));
-    std::vector<GuestId> guests;
-    for (int i = 0; i < 20; ++i)
-        guests.push_back(second.add("g" + std::to_string(10 + i), with_mebibytes(4)));
-    second.drain();
-    for (const auto& guest : guests)
-        EXPECT_LT(second.asked_at(guest, save), 1s);
+        host.add("huge" + std::to_string(i), with_memory(20));
+    const auto guests = add_many(host, 20, with_mebibytes(4));
+    host.drain();
+    expect_asked_within(host, guests, 1s);
 }
 
 TEST(SavesElsewhere, go_on_where_libvirt_does_not_tell_that_one_is_written) {
     Host host{{.tells_written = false}};
     host.policy->guests.stop.stop = {save_for(5min), destroy_step()};
-    for (int i = 0; i < 30; ++i)
-        host.add("g" + std::to_string(10 + i), with_mebibytes(8));
+    add_many(host, 30, with_mebibytes(8));
     host.drain();
     EXPECT_TRUE(host.last_run().clean);
     EXPECT_LT(*host.last_run().ended - host.last_run().started, 2s);
@@ -116,8 +111,7 @@ TEST(SavesElsewhere, go_on_where_libvirt_does_not_tell_that_one_is_written) {
 
 TEST_F(Saves, libvirt_may_go_away_while_some_wait_for_their_turn) {
     ladder(5min);
-    for (int i = 0; i < 10; ++i)
-        host.add("g" + std::to_string(i), with_memory(4));
+    add_many(host, 10, with_memory(4));
     host.start();
     host.world.cut(host.uri, host.now() + 50ms, host.now() + 10s);
     host.drain();
