@@ -7,6 +7,7 @@ set(doc share/doc/guestd)
 
 install(TARGETS guestd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS guestctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS stand-by RUNTIME DESTINATION lib/guestd)
 install(PROGRAMS conf/packaging/take-over conf/packaging/ready-workers DESTINATION lib/guestd)
 install(TARGETS guestd-generator
         RUNTIME DESTINATION ${GUESTD_LIB_DIR}/systemd/system-generators)

@@ -197,6 +197,9 @@ void App::set_up_machine(const Restored& restored) {
     execute(machine_->restore(known, safe_boot(), now()));
     if (options_.finish_drain)
         return;
+    // Its arguments and its sandbox are those of the last start.
+    if (bus_ && !known.new_boot && !options_.user)
+        bus_->hang_up("guestd-finish.service");
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
@@ -233,8 +236,11 @@ void App::feed(const Event& event) {
     links_->heard(event);
     // While the run is planned and stored, which its calls wait for.
     if (const auto* run = std::get_if<RunRequested>(&event);
-        run && run->kind == RunKind::drain && run->selection.empty())
+        run && run->kind == RunKind::drain && run->selection.empty()) {
         hypervisor_->expect_drain();
+        if (host_goes_down(run->trigger))
+            hypervisor_->expect_end();
+    }
     execute(machine_->step(event, now()));
     facade_->heard(event);
     note_marks(event);

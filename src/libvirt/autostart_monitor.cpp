@@ -86,6 +86,13 @@ void AutostartMonitor::look(bool asked) {
     ask(asked);
 }
 
+void AutostartMonitor::rest() {
+    const std::lock_guard lock{mutex_};
+    if (watch_) {
+        watch_->rest();
+    }
+}
+
 void AutostartMonitor::ask(bool asked) {
     due_ = true;
     asked_ = asked_ || asked;

@@ -42,6 +42,9 @@ public:
     void disconnected();
     /// Something may have changed. `asked`: the outlet tells what was read even if nothing has.
     void look(bool asked);
+    /// Until the next reading links are not heard of. For the end of the process, which the kernel
+    /// otherwise holds up for 16 ms (seen on Linux 6.18), until nobody uses the watches.
+    void rest();
     void stop();
 
 private:

@@ -115,6 +115,10 @@ FolderWatch::~FolderWatch() {
     }
 }
 
+void FolderWatch::rest() {
+    ear_->listen(-1, "");
+}
+
 void FolderWatch::settle() {
     for (int tries = 0; handle_ >= 0 && tries < kMostTries; ++tries) {
         auto at = folder_;

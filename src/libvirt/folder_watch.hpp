@@ -30,6 +30,8 @@ public:
     /// To be called at first, and again after each callback. Not on two threads at once. Blocks as
     /// long as the file system does.
     void settle();
+    /// Hears nothing until the next settle(). Thread-safe; does not block.
+    void rest();
 
 private:
     class Ear;

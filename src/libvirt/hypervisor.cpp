@@ -141,6 +141,12 @@ void LibvirtHypervisor::expect_drain() {
     }
 }
 
+void LibvirtHypervisor::expect_end() {
+    for (const auto& each : links_) {
+        each->autostart->rest();
+    }
+}
+
 void LibvirtHypervisor::abandon(const AbandonCall& call) {
     link(call.guest.uri).pools->abandon(call.id);
 }

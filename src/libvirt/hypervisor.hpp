@@ -81,6 +81,9 @@ public:
     /// A drain is about to ask the guests that run: where they are a crowd, the connections for it
     /// are opened meanwhile.
     void expect_drain();
+    /// The process is about to end: lets go of what would hold it up then. All works on; autostart
+    /// flags may be noticed a minute late.
+    void expect_end();
     void abandon(const AbandonCall& call) override;
     void list_autostart(const ListAutostart& command) override;
     void watch(const Watch& watch) override;

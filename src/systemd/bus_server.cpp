@@ -2,6 +2,7 @@
 #include "systemd/bus_server.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -430,6 +431,14 @@ void Server::status_changed() {
     char* names[] = {degraded, active_run, nullptr};
     // A failure means a broken bus, which announces itself.
     sd_bus_emit_properties_changed_strv(bus_.get(), kPath, kManager, names);
+}
+
+void Server::hang_up(const char* unit) noexcept {
+    // Without a callback no answer is asked for: the unit may not be there.
+    if (bus_)
+        sd_bus_call_method_async(bus_.get(), nullptr, "org.freedesktop.systemd1",
+                                 "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                 "KillUnit", nullptr, nullptr, "ssi", unit, "main", SIGHUP);
 }
 
 }  // namespace guestd::bus

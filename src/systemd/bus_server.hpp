@@ -56,6 +56,8 @@ public:
     /// tells whoever watches the properties, if so; those of guests and runs at most five times a
     /// second.
     void status_changed();
+    /// Has systemd send SIGHUP to the unit's main process. Not repeated when there is no bus.
+    void hang_up(const char* unit) noexcept;
 
 private:
     void connect() noexcept;
