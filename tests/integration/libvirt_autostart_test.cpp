@@ -109,6 +109,16 @@ TEST_F(FolderWatchTest, AFolderThatIsReplacedIsHeardOf) {
     EXPECT_EQ(heard(), "web.xml");
 }
 
+TEST_F(FolderWatchTest, OneThatRestsHearsNothingUntilItIsSettledAgain) {
+    fs::create_directories(folder());
+    watch();
+    watch_->rest();
+    touch("web.xml");
+    watch_->settle();
+    touch("db.xml");
+    EXPECT_EQ(heard(), "db.xml");
+}
+
 /// Nobody looks without being told to.
 class AutostartQemu : public LibvirtQemu {
 protected:
@@ -135,6 +145,18 @@ TEST_F(AutostartQemu, AFlagIsToldOfWhenItIsSetAndTakenAway) {
     EXPECT_THAT(flagged(), ::testing::UnorderedElementsAre(web, db));
     ASSERT_EQ(flag(web, false), 0);
     EXPECT_THAT(flagged(), ElementsAre(db));
+}
+
+TEST_F(AutostartQemu, FlagsAreReadAndHeardOfAfterAnEndThatDidNotCome) {
+    const auto web = define("web", 16);
+    const auto db = define("db", 16);
+    connect();
+    hypervisor_->expect_end();
+    ASSERT_EQ(flag(web, true), 0);
+    hypervisor_->list_autostart({UriId{0}});
+    EXPECT_THAT(flagged(), ElementsAre(web));
+    ASSERT_EQ(flag(db, true), 0);
+    EXPECT_THAT(flagged(), ::testing::UnorderedElementsAre(web, db));
 }
 
 TEST_F(AutostartQemu, FlagsAreToldOfAfterAnOutageToo) {

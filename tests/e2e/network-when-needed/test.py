@@ -46,6 +46,13 @@ def has_network(host):
     return told == {"no"}
 
 
+def stands_by_with_the_network(host):
+    """Whether the process that waits to finish a drain has the host's network."""
+    script = "readlink /proc/1/ns/net /proc/$(systemctl show -P MainPID guestd-finish)/ns/net"
+    told = host.exec(script).out.split()
+    return len(told) == 2 and told[0] == told[1]
+
+
 def restart(host):
     host.exec("systemctl daemon-reload && systemctl restart guestd && timeout 30 bash -c "
               "'until guestctl status >/dev/null 2>&1; do sleep 0.1; done'", timeout=60, check=True)
@@ -73,6 +80,8 @@ def by_configuration(host):
     expect(boot(host, "probed") != "", "a probe reached the host's port without the network")
     restart(host)
     expect(has_network(host), "a tcp: probe did not open the network")
+    observe.eventually(lambda: stands_by_with_the_network(host),
+                       lambda: "the process that waits to finish a drain has the old sandbox")
     expect(not warned(host, "needs the network"), "warned of a network that is there")
     expect(boot(host, "probed") == "", "the probe does not reach the host's port")
 
@@ -99,6 +108,7 @@ def run(context):
     exposure = float(re.search(r"guestd.service: ([0-9.]+)", told)[1])
     print(f"exposure of guestd.service: {exposure}")
     expect(exposure <= MOST_EXPOSED and not has_network(host), f"as installed: {told}")
+    expect(not stands_by_with_the_network(host), "what waits to finish a drain has the network")
 
     host.put_file("/root/listener.py", LISTENER)
     host.exec("systemd-run --quiet python3 /root/listener.py", check=True)
