@@ -73,11 +73,11 @@ add_custom_target(compress ALL DEPENDS ${outputs})
 # What the programs are made of: docs/dependencies.md.
 set(sbom ${CMAKE_CURRENT_BINARY_DIR}/guestd.spdx.json)
 add_custom_command(OUTPUT ${sbom} VERBATIM
-                   DEPENDS guestd guestctl guestd-generator
+                   DEPENDS guestd guestctl guestd-generator stand-by
                            conf/packaging/sbom docs/dependencies.md
                    COMMAND ${CMAKE_SOURCE_DIR}/conf/packaging/sbom ${sbom} ${PROJECT_VERSION}
                            ${CMAKE_SOURCE_DIR} $<TARGET_FILE:guestd> $<TARGET_FILE:guestctl>
-                           $<TARGET_FILE:guestd-generator>)
+                           $<TARGET_FILE:guestd-generator> $<TARGET_FILE:stand-by>)
 add_custom_target(sbom ALL DEPENDS ${sbom})
 install(FILES ${sbom} DESTINATION ${doc})
 
