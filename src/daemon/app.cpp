@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <type_traits>
@@ -103,6 +104,7 @@ Result<void> App::set_up_loop() {
         .and_then([&] {
             return add_time(announced_look_, "announced", [this] { look_whether_it_goes_down(); });
         })
+        .and_then([&] { return add_time(renew_, "stand-by", [this] { renew_stand_by(); }); })
         .and_then([&] { return loop_->set_watchdog(); });
 }
 
@@ -197,9 +199,7 @@ void App::set_up_machine(const Restored& restored) {
     execute(machine_->restore(known, safe_boot(), now()));
     if (options_.finish_drain)
         return;
-    // Its arguments and its sandbox are those of the last start.
-    if (bus_ && !known.new_boot && !options_.user)
-        bus_->hang_up("guestd-finish.service");
+    stand_by_is_old_ = !known.new_boot && !options_.user && std::getenv("NOTIFY_SOCKET") != nullptr;
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
@@ -230,6 +230,8 @@ void App::tell_ready() {
         return;
     ready_by_.disarm();
     supervisor_.ready();
+    if (stand_by_is_old_)
+        renew_.arm(now() + kRenewAfter);
 }
 
 void App::feed(const Event& event) {

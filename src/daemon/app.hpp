@@ -73,6 +73,9 @@ public:
     void host_prepares(bool down, const std::string& way);
 
 private:
+    /// A guestd that crashes again and again does so within it, and needs what stands by.
+    static constexpr Duration kRenewAfter = std::chrono::seconds{5};
+
     explicit App(Options options);
 
     Result<void> set_up();
@@ -104,6 +107,7 @@ private:
     void drain_for(Trigger trigger);
     bool nobody_runs() const;
     void look_whether_it_goes_down();
+    void renew_stand_by();
     void host_stays_up();
     void extend_stop();
     void leave(int code);
@@ -136,6 +140,8 @@ private:
     systemd::TimeSource status_timer_;
     systemd::TimeSource ready_by_;
     systemd::TimeSource announced_look_;  ///< whether the host still goes down
+    systemd::TimeSource renew_;           ///< what stands by
+    bool stand_by_is_old_ = false;        ///< it was started for another guestd than this one
     std::vector<systemd::Source> signals_;
     bool running_ = false;        ///< the loop, or about to
     bool ready_told_ = false;     ///< to systemd

@@ -77,6 +77,16 @@ void App::host_answered(const systemd::HostFate& fate) {
     leave(kExitOk);
 }
 
+/// What finishes a drain for us has the arguments and the sandbox of its own start. Not while it
+/// may be needed.
+void App::renew_stand_by() {
+    if (stopping_ || prepared_ != 0 || !bus_)
+        return;
+    if (!bus_->connected())
+        return renew_.arm(now() + kRenewAfter);
+    bus_->try_restart("guestd-finish.service");
+}
+
 bool App::nobody_runs() const {
     return std::ranges::all_of(machine_->uris(), [](const Machine::UriView& uri) {
         return uri.listed && std::ranges::none_of(uri.guests, [](const GuestInfo* guest) {

@@ -2,7 +2,6 @@
 #include "systemd/bus_server.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -433,12 +432,12 @@ void Server::status_changed() {
     sd_bus_emit_properties_changed_strv(bus_.get(), kPath, kManager, names);
 }
 
-void Server::hang_up(const char* unit) noexcept {
-    // Without a callback no answer is asked for: the unit may not be there.
-    if (bus_)
-        sd_bus_call_method_async(bus_.get(), nullptr, "org.freedesktop.systemd1",
-                                 "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
-                                 "KillUnit", nullptr, nullptr, "ssi", unit, "main", SIGHUP);
+void Server::try_restart(const char* unit) noexcept {
+    // Without a callback no answer is asked for: the unit may not be there. "fail": not where it is
+    // to stop, as when the host goes down.
+    sd_bus_call_method_async(bus_.get(), nullptr, "org.freedesktop.systemd1",
+                             "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                             "TryRestartUnit", nullptr, nullptr, "ss", unit, "fail");
 }
 
 }  // namespace guestd::bus

@@ -56,8 +56,9 @@ public:
     /// tells whoever watches the properties, if so; those of guests and runs at most five times a
     /// second.
     void status_changed();
-    /// Has systemd send SIGHUP to the unit's main process. Not repeated when there is no bus.
-    void hang_up(const char* unit) noexcept;
+    /// Has systemd restart the unit, if it runs and nothing else is to be done with it. There must
+    /// be a connection.
+    void try_restart(const char* unit) noexcept;
 
 private:
     void connect() noexcept;

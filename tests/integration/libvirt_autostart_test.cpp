@@ -151,10 +151,16 @@ TEST_F(AutostartQemu, FlagsAreReadAndHeardOfAfterAnEndThatDidNotCome) {
     const auto web = define("web", 16);
     const auto db = define("db", 16);
     connect();
+    const auto asked = [this] {
+        hypervisor_->list_autostart({UriId{0}});
+        return inbox_.take<AutostartListed>([](const auto& each) { return each.answers; })
+            .value()
+            .flagged;
+    };
+    EXPECT_THAT(asked(), IsEmpty());  // and nothing is being read any more
     hypervisor_->expect_end();
     ASSERT_EQ(flag(web, true), 0);
-    hypervisor_->list_autostart({UriId{0}});
-    EXPECT_THAT(flagged(), ElementsAre(web));
+    EXPECT_THAT(asked(), ElementsAre(web));
     ASSERT_EQ(flag(db, true), 0);
     EXPECT_THAT(flagged(), ::testing::UnorderedElementsAre(web, db));
 }

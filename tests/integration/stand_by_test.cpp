@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -62,7 +63,7 @@ protected:
         child_ = child;
     }
     /// waitpid's status.
-    int end(int signal) {
+    int end(int signal = SIGTERM) {
         int status = 0;
         kill(*child_, signal);
         waitpid(*child_, &status, 0);
@@ -82,27 +83,41 @@ protected:
 TEST_F(StandByTest, EndsWhereTheDrainIsDone) {
     stand_by({"/bin/grep", "Name", "/proc/self/status"});
     std::ofstream{mark()};
-    EXPECT_EQ(end(SIGTERM), 0);
+    EXPECT_EQ(end(), 0);
     EXPECT_EQ(text(), "");
 }
 
 TEST_F(StandByTest, BecomesTheProgramWhereItIsNot) {
     // Not a shell: that would clear the mask itself.
     stand_by({"/bin/grep", "SigBlk", "/proc/self/status"});
-    EXPECT_EQ(end(SIGTERM), 0);
+    EXPECT_EQ(end(), 0);
     EXPECT_EQ(text(), "SigBlk:\t0000000000000000\n") << "the program must hear its own stop";
+}
+
+TEST_F(StandByTest, AStopByAnybodyButItsParentIsNotHeard) {
+    stand_by({"/bin/grep", "SigBlk", "/proc/self/status"});
+    const auto pid = std::to_string(*child_);
+    ASSERT_EQ(std::system(("kill -TERM " + pid).c_str()), 0);
+    // Consumed when no longer pending.
+    const auto status = "/proc/" + pid + "/status";
+    const auto waits = "until grep -q 'ShdPnd:.0*$' " + status + "; do :; done; cat /proc/" + pid +
+                       "/comm | grep -q stand-by";
+    EXPECT_EQ(std::system(waits.c_str()), 0) << "it has become the program";
+    std::ofstream{mark()};
+    EXPECT_EQ(end(), 0);
+    EXPECT_EQ(text(), "");
 }
 
 TEST_F(StandByTest, ItsResultIsTheProgramsOwn) {
     stand_by({"/bin/grep", "no such line", "/proc/self/status"});
-    EXPECT_EQ(WEXITSTATUS(end(SIGTERM)), 1);
+    EXPECT_EQ(WEXITSTATUS(end()), 1);
     stand_by({"/bin/grep", "no such file", "/proc/self/none", "-s"});
-    EXPECT_EQ(WEXITSTATUS(end(SIGTERM)), 2);
+    EXPECT_EQ(WEXITSTATUS(end()), 2);
 }
 
 TEST_F(StandByTest, AMissingProgramIsAFailure) {
     stand_by({"/no/such/program"});
-    EXPECT_EQ(WEXITSTATUS(end(SIGTERM)), 1);
+    EXPECT_EQ(WEXITSTATUS(end()), 1);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""guestd dies while the host goes down: in the middle of its drain, and before it has begun one.
-systemd restarts nothing then; the guests are stopped all the same, and come back."""
+"""guestd dies while the host goes down: in the middle of its drain, before it has begun one, and
+again and again since long before. systemd restarts nothing then; the guests are stopped all the
+same, and come back."""
 
+import observe
 from support import Fleet, expect
 
 KINDS = ("container",)
@@ -15,6 +17,9 @@ deadline = "2min"
 MAIN = "systemctl show -P MainPID guestd"
 # It never hears of its stop.
 DEADLY = "[Service]\nExecStop=/bin/kill -KILL $MAINPID\n"
+# Until the next boot.
+CRASHING = "/run/systemd/system/guestd.service.d/crashing.conf"
+CRASHES = "[Service]\nExecStartPost=/bin/kill -KILL $MAINPID\n"
 
 
 def back_again(host, fleet, traces):
@@ -22,6 +27,11 @@ def back_again(host, fleet, traces):
     expect(host.exec("guestctl wait", timeout=60).rc == 0, "the boot run was not clean")
     expect(fleet.running() == fleet.names, f"running: {fleet.running()}")
     fleet.wait_traces(traces, timeout=30)
+
+
+def finished(host):
+    """How often the last boot's drain was finished for a guestd that was not there."""
+    return host.journal("-u", "guestd-finish", "-b").count("its drain is finished now")
 
 
 def run(context):
@@ -47,6 +57,13 @@ def run(context):
     expect(host.out(MAIN) != pid and fleet.running() == fleet.names,
            "killed by a restart, it is back, and has touched no guest")
     host.poweroff()
-    expect(host.journal("-u", "guestd-finish", "-b").count("its drain is finished now") == 1,
-           "nobody took over from the one that had begun nothing")
+    expect(finished(host) == 1, "nobody took over from the one that had begun nothing")
+    back_again(host, fleet, "U+(A)")
+
+    host.put_file(CRASHING, CRASHES)
+    host.exec("systemctl daemon-reload; systemctl --no-block restart guestd", check=True)
+    restarts = "systemctl show -P NRestarts guestd"
+    observe.eventually(lambda: int(host.out(restarts)) > 5, lambda: "guestd does not crash")
+    host.poweroff()
+    expect(finished(host) == 1, "nobody took over from the one that crashed again and again")
     back_again(host, fleet, "U+(A)")

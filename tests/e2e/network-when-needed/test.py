@@ -46,11 +46,17 @@ def has_network(host):
     return told == {"no"}
 
 
-def stands_by_with_the_network(host):
-    """Whether the process that waits to finish a drain has the host's network."""
+def stands_by(host, with_network):
+    """Whether the process that waits to finish a drain is there, and has the network or not."""
     script = "readlink /proc/1/ns/net /proc/$(systemctl show -P MainPID guestd-finish)/ns/net"
     told = host.exec(script).out.split()
-    return len(told) == 2 and told[0] == told[1]
+    return len(told) == 2 and (told[0] == told[1]) == with_network
+
+
+def expect_to_stand_by(host, with_network):
+    """guestd has it restarted some seconds after its own start."""
+    observe.eventually(lambda: stands_by(host, with_network),
+                       lambda: "the process that waits to finish a drain has the old sandbox")
 
 
 def restart(host):
@@ -80,8 +86,7 @@ def by_configuration(host):
     expect(boot(host, "probed") != "", "a probe reached the host's port without the network")
     restart(host)
     expect(has_network(host), "a tcp: probe did not open the network")
-    observe.eventually(lambda: stands_by_with_the_network(host),
-                       lambda: "the process that waits to finish a drain has the old sandbox")
+    expect_to_stand_by(host, with_network=True)
     expect(not warned(host, "needs the network"), "warned of a network that is there")
     expect(boot(host, "probed") == "", "the probe does not reach the host's port")
 
@@ -108,7 +113,7 @@ def run(context):
     exposure = float(re.search(r"guestd.service: ([0-9.]+)", told)[1])
     print(f"exposure of guestd.service: {exposure}")
     expect(exposure <= MOST_EXPOSED and not has_network(host), f"as installed: {told}")
-    expect(not stands_by_with_the_network(host), "what waits to finish a drain has the network")
+    expect(stands_by(host, with_network=False), "what waits to finish a drain has the network")
 
     host.put_file("/root/listener.py", LISTENER)
     host.exec("systemd-run --quiet python3 /root/listener.py", check=True)
@@ -126,6 +131,7 @@ def run(context):
     host.exec(f"rm -r {CONFIG} {DROP_IN}", check=True)
     restart(host)
     expect(not has_network(host), "nothing needs the network any more")
+    expect_to_stand_by(host, with_network=False)
 
     by_metadata(host)
     expect(fleet.traces()["bystander"] == "U", f"guests were touched: {fleet.traces()}")
