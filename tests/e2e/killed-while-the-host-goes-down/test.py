@@ -10,6 +10,8 @@ KINDS = ("container",)
 MANAGERS = ("guestd",)
 
 CONFIG = """
+[boot]
+ready = "running"
 [shutdown]
 stop = ["shutdown 3s", "save 1min"]
 deadline = "2min"
