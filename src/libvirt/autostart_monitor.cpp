@@ -64,7 +64,7 @@ void AutostartMonitor::begin() {
     timer_ =
         virEventAddTimeout(static_cast<int>(interval.count()), on_timer, opaque.get(), free_weak);
     if (timer_ >= 0) {
-        opaque.release();
+        static_cast<void>(opaque.release());
     }
 }
 

@@ -104,7 +104,7 @@ FolderWatch::FolderWatch(std::filesystem::path folder, Callback callback)
                               [](void* shared) noexcept { delete static_cast<Shared*>(shared); });
     }
     if (handle_ >= 0) {
-        opaque.release();
+        static_cast<void>(opaque.release());
     }
 }
 
