@@ -9,7 +9,10 @@ from support import Fleet, expect
 KINDS = ("container",)
 MANAGERS = ("guestd",)
 
+# Before systemd stops units it would restart one that was killed.
 CONFIG = """
+[daemon]
+early_drain = false
 [boot]
 ready = "running"
 [shutdown]
