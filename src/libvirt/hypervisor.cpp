@@ -97,7 +97,8 @@ struct LibvirtHypervisor::Link {
     std::shared_ptr<Control> control;
 };
 
-LibvirtHypervisor::LibvirtHypervisor(Options options, EventSink sink) : crowd_(options.crowd) {
+LibvirtHypervisor::LibvirtHypervisor(const Options& options, const EventSink& sink)
+    : crowd_(options.crowd) {
     silence_errors();
     EventThread::instance();
     for (std::size_t i = 0; i < options.uris.size(); ++i) {

@@ -68,7 +68,7 @@ class LibvirtHypervisor : public Hypervisor {
 public:
     /// Silences libvirt's own printing of errors, process-wide. Connects to nothing yet. May throw
     /// std::system_error or std::bad_alloc.
-    LibvirtHypervisor(Options options, EventSink sink);
+    LibvirtHypervisor(const Options& options, const EventSink& sink);
     /// stop_quickly(), then waits half a second at most for connections to be closed in order.
     ~LibvirtHypervisor() override;
     LibvirtHypervisor(const LibvirtHypervisor&) = delete;
