@@ -10,6 +10,7 @@
 #include "libvirt/event_thread.hpp"
 #include "libvirt/folder_watch.hpp"
 #include "libvirt_qemu_fixture.hpp"
+#include "store_support.hpp"
 
 namespace guestd::test {
 namespace {
@@ -21,12 +22,7 @@ namespace fs = std::filesystem;
 
 class FolderWatchTest : public ::testing::Test {
 protected:
-    FolderWatchTest() {
-        char name[] = "/tmp/guestd-folder-XXXXXX";
-        root_ = mkdtemp(name);
-        libvirt::EventThread::instance();
-    }
-    ~FolderWatchTest() override { fs::remove_all(root_); }
+    FolderWatchTest() { libvirt::EventThread::instance(); }
 
     void watch() {
         watch_ = std::make_unique<libvirt::FolderWatch>(
@@ -62,7 +58,8 @@ protected:
         std::deque<std::string> names_;
     };
 
-    fs::path root_;
+    const store::testing::TempDir dir_;
+    const fs::path root_ = dir_.path();
     std::shared_ptr<Names> names_ = std::make_shared<Names>();
     std::unique_ptr<libvirt::FolderWatch> watch_;
 };

@@ -12,28 +12,25 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "store_support.hpp"
+
+namespace guestd::test {
 namespace {
 
 namespace fs = std::filesystem;
 
 class StandByTest : public ::testing::Test {
 protected:
-    StandByTest() {
-        char name[] = "/tmp/guestd-stand-by-XXXXXX";
-        folder_ = mkdtemp(name);
-    }
     ~StandByTest() override {
         if (child_)
             end(SIGKILL);
-        fs::remove_all(folder_);
     }
 
-    fs::path mark() const { return folder_ / "drained"; }
-    fs::path said() const { return folder_ / "said"; }
+    fs::path mark() const { return folder_.path() / "drained"; }
+    fs::path said() const { return folder_.path() / "said"; }
 
     /// Waits for its stop, to become `program`. The stop may be sent at once: until it is waited
     /// for it is pending.
@@ -70,13 +67,9 @@ protected:
         child_.reset();
         return status;
     }
-    std::string text() const {
-        std::stringstream text;
-        text << std::ifstream{said()}.rdbuf();
-        return text.str();
-    }
+    std::string text() const { return store::testing::slurp(said()); }
 
-    fs::path folder_;
+    const store::testing::TempDir folder_;
     std::optional<pid_t> child_;
 };
 
@@ -121,3 +114,4 @@ TEST_F(StandByTest, AMissingProgramIsAFailure) {
 }
 
 }  // namespace
+}  // namespace guestd::test
