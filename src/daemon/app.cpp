@@ -104,7 +104,8 @@ Result<void> App::set_up_loop() {
         .and_then([&] {
             return add_time(announced_look_, "announced", [this] { look_whether_it_goes_down(); });
         })
-        .and_then([&] { return add_time(renew_, "stand-by", [this] { renew_stand_by(); }); })
+        .and_then(
+            [&] { return add_time(renew_stand_by_, "stand-by", [this] { renew_stand_by(); }); })
         .and_then([&] { return loop_->set_watchdog(); });
 }
 
@@ -199,7 +200,9 @@ void App::set_up_machine(const Restored& restored) {
     execute(machine_->restore(known, safe_boot(), now()));
     if (options_.finish_drain)
         return;
-    stand_by_is_old_ = !known.new_boot && !options_.user && std::getenv("NOTIFY_SOCKET") != nullptr;
+    // It was started for another guestd than this one.
+    if (!known.new_boot && !options_.user && std::getenv("NOTIFY_SOCKET") != nullptr)
+        renew_stand_by_.arm(now() + kRenewAfter);
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
@@ -230,8 +233,6 @@ void App::tell_ready() {
         return;
     ready_by_.disarm();
     supervisor_.ready();
-    if (stand_by_is_old_)
-        renew_.arm(now() + kRenewAfter);
 }
 
 void App::feed(const Event& event) {

@@ -140,8 +140,7 @@ private:
     systemd::TimeSource status_timer_;
     systemd::TimeSource ready_by_;
     systemd::TimeSource announced_look_;  ///< whether the host still goes down
-    systemd::TimeSource renew_;           ///< what stands by
-    bool stand_by_is_old_ = false;        ///< it was started for another guestd than this one
+    systemd::TimeSource renew_stand_by_;
     std::vector<systemd::Source> signals_;
     bool running_ = false;        ///< the loop, or about to
     bool ready_told_ = false;     ///< to systemd

@@ -83,7 +83,7 @@ void App::renew_stand_by() {
     if (stopping_ || prepared_ != 0 || !bus_)
         return;
     if (!bus_->connected())
-        return renew_.arm(now() + kRenewAfter);
+        return renew_stand_by_.arm(now() + kRenewAfter);
     bus_->try_restart("guestd-finish.service");
 }
 

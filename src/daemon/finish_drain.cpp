@@ -13,7 +13,7 @@ using systemd::CannotTell;
 using systemd::FateQuery;
 using systemd::HostFate;
 
-/// In the middle of a shutdown systemd and the bus may need some time for an answer; of the 30 s
+/// In the middle of a shutdown systemd and the bus may need some time for an answer; of the minute
 /// that the unit has, this leaves enough for a start.
 constexpr Duration kAskFor = std::chrono::seconds{15};
 constexpr Duration kAskAgain = std::chrono::milliseconds{500};

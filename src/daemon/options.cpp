@@ -62,8 +62,9 @@ std::optional<Options> parse_options(int argc, char** argv, int& code) {
                  "start no guest; the resume list is kept for later");
     app.add_flag("--hold-autostart", options.hold_autostart,
                  "for the boot: keep libvirt from starting its autostart guests");
-    app.add_flag("--finish-drain", options.finish_drain,
-                 "for guestd-finish.service: if the host goes down, finish what a killed guestd left");
+    app.add_flag(
+        "--finish-drain", options.finish_drain,
+        "for guestd-finish.service: if the host goes down, finish what a killed guestd left");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

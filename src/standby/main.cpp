@@ -19,18 +19,16 @@ int main(int argc, char** argv) {
         return 2;
     }
     sigset_t stop;
-    sigset_t before;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
-    sigprocmask(SIG_BLOCK, &stop, &before);
+    sigprocmask(SIG_BLOCK, &stop, nullptr);
     siginfo_t sent{};
     while (sigwaitinfo(&stop, &sent) < 0 || sent.si_pid != getppid()) {
     }
     if (access(argv[1], F_OK) == 0)
         return 0;
-    // Whatever was blocked for us: the program is to hear its own stop.
-    sigdelset(&before, SIGTERM);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
+    // The program is to hear its own stop.
+    sigprocmask(SIG_UNBLOCK, &stop, nullptr);
     execv(argv[2], argv + 2);
     std::perror(argv[2]);
     return 1;
