@@ -20,7 +20,7 @@ namespace guestd {
 /// A count of bytes: sizes of memory, images and transfers.
 struct Bytes {
     std::uint64_t count = 0;
-    auto operator<=>(const Bytes&) const = default;
+    auto operator<=>(const Bytes&) const = default;  // NOLINT(modernize-use-nullptr): no pointer
 };
 
 /// Sixteen raw bytes, as libvirt hands them out.
@@ -58,7 +58,7 @@ enum class UriId : std::uint16_t {};
 struct GuestId {
     UriId uri{};
     Uuid uuid{};
-    auto operator<=>(const GuestId&) const = default;
+    auto operator<=>(const GuestId&) const = default;  // NOLINT(modernize-use-nullptr): no pointer
 };
 
 /// What libvirt says of a domain. `running` includes libvirt's "blocked"; `shutting_down` is

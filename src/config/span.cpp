@@ -68,6 +68,7 @@ tl::expected<Count, std::string> unit_of(std::string_view name) {
     if (unit != kUnits.end())
         return unit->microseconds;
     std::vector<std::string_view> names;
+    names.reserve(kUnits.size());
     for (const auto& known : kUnits)
         names.push_back(known.name);
     const auto near = nearest(name, names);
@@ -93,7 +94,7 @@ tl::expected<Count, std::string> take_part(std::string_view& rest, bool first) {
         take(rest, [](char c) { return !is_digit(c) && c != ' ' && c != '\t' && c != '.'; });
     if (name.empty() && !(first && rest.empty()))
         return wrong("a unit is missing");
-    const auto unit = name.empty() ? kSecond : unit_of(name);
+    auto unit = name.empty() ? kSecond : unit_of(name);
     if (!unit)
         return unit;
     const auto value = scaled(whole, fraction, *unit);

@@ -31,9 +31,7 @@ public:
                 break;
             if (peek() == '\n')
                 next();
-            else if (peek() == '#')
-                skip_line();
-            else if (Variable variable; assignment(variable))
+            else if (Variable variable; peek() != '#' && assignment(variable))
                 variables.push_back(std::move(variable));
             else
                 skip_line();

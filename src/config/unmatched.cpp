@@ -11,6 +11,7 @@ namespace guestd::config {
 
 Problems Config::unmatched(const std::vector<GuestFacts>& fleet) const {
     std::vector<std::vector<std::string>> tags;
+    tags.reserve(fleet.size());
     for (const auto& facts : fleet)
         tags.push_back(metadata_of(facts).tags);
     Problems found;

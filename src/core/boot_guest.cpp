@@ -31,7 +31,7 @@ constexpr std::uint64_t kSlowestRestore = 50ULL << 20;  // bytes per second
 Duration backoff(const Retry& retry, unsigned attempt, const Uuid& uuid) {
     const unsigned doublings = std::min(attempt > 0 ? attempt - 1 : 0, 20U);
     const auto grown = std::min(retry.max_backoff, Duration{retry.backoff * (1L << doublings)});
-    const auto dice = (std::hash<Uuid>{}(uuid) + attempt * 7919U) % 1000;
+    const auto dice = (std::hash<Uuid>{}(uuid) + attempt * std::size_t{7919}) % 1000;
     return grown + grown * static_cast<long>(dice) / 5000;
 }
 
@@ -276,6 +276,7 @@ void BootRun::start_failed(Context& ctx, BootTask& task, const CallReturned& eve
 void BootRun::wait_for_disks(Context& ctx, BootTask& task, const std::vector<std::string>& missing,
                              const std::string& why) {
     std::vector<Need> paths;
+    paths.reserve(missing.size());
     for (const auto& path : missing)
         paths.push_back(Need{NeedKind::path, path});
     gates_.add(ctx, task.id, task.name, paths);

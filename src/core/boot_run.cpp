@@ -19,7 +19,7 @@ constexpr std::size_t kLongNames = 60;
 BootRun::BootRun(RunRecord record, std::vector<GuestId> only)
     : record_(std::move(record)), selection_(record_.selection), only_(only.begin(), only.end()) {}
 
-BootRun::BootRun(RunRecord record, std::vector<RunGuestRecord> recorded)
+BootRun::BootRun(RunRecord record, const std::vector<RunGuestRecord>& recorded)
     : record_(std::move(record)), selection_(record_.selection), continued_(true) {
     for (const auto& row : recorded) {
         recorded_[{row.uri, row.uuid}] = row;

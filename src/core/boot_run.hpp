@@ -83,7 +83,7 @@ public:
     /// touched).
     BootRun(RunRecord record, std::vector<GuestId> only);
     /// A run that an earlier life of guestd began in this boot, with the guests it had recorded.
-    BootRun(RunRecord record, std::vector<RunGuestRecord> recorded);
+    BootRun(RunRecord record, const std::vector<RunGuestRecord>& recorded);
 
     void begin(Context& ctx);
     void handle(Context& ctx, const Event& event);

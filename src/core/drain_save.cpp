@@ -166,6 +166,7 @@ void DrainRun::abort_hopeless(Context& ctx, Uri& uri) {
         return;
     uri.late_since = kNever;
     std::vector<DrainTask*> tasks;
+    tasks.reserve(ends.size());
     for (const auto& [id, end] : ends)
         tasks.push_back(&tasks_.at(id));
     std::ranges::sort(tasks, {}, [&](const DrainTask* task) {

@@ -35,8 +35,8 @@ std::string mib(std::uint64_t bytes) {
 
 }  // namespace
 
-Throttle::Throttle(UriPolicy policy, bool local, TimePoint now)
-    : policy_(std::move(policy)), local_(local), adaptive_(kFirstAdaptive), next_start_(now) {}
+Throttle::Throttle(const UriPolicy& policy, bool local, TimePoint now)
+    : policy_(policy), local_(local), adaptive_(kFirstAdaptive), next_start_(now) {}
 
 void Throttle::entered(Bytes memory) {
     ++active_;

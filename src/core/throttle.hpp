@@ -19,7 +19,7 @@ class Throttle {
 public:
     Throttle() = default;
     /// `local`: its guests run on this host, whose pressure and memory count.
-    Throttle(UriPolicy policy, bool local, TimePoint now);
+    Throttle(const UriPolicy& policy, bool local, TimePoint now);
 
     /// One is on its way up.
     void entered(Bytes memory);

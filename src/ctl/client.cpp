@@ -223,11 +223,11 @@ int Client::on_signal(sd_bus_message* message, void* userdata, sd_bus_error*) no
 }
 
 int Client::on_owner(sd_bus_message* message, void* userdata, sd_bus_error*) noexcept {
-    const char* name = nullptr;
-    const char* before = nullptr;
-    const char* after = nullptr;
+    const char* name = "";
+    const char* before = "";
+    const char* after = "";
     for (const char** part : {&name, &before, &after})
-        if (sd_bus_message_read_basic(message, 's', part) < 0)
+        if (sd_bus_message_read_basic(message, 's', part) <= 0)
             return 0;
     if (std::string_view{name} == bus::kService)
         static_cast<Client*>(userdata)->deliver(*after == '\0' ? kGone : kCame, nullptr);

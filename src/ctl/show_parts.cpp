@@ -37,10 +37,9 @@ std::string guest_detail(const Json& guest) {
     const std::string held = text_of(guest, "held_for");
     if (!held.empty())
         return (text_of(guest, "phase") == "settling" ? "waits for " : "held for ") + held;
-    if (const std::string answer = text_of(guest, "answer"); !answer.empty())
+    if (std::string answer = text_of(guest, "answer"); !answer.empty())
         return answer;
-    const std::string cause = text_of(guest, "cause");
-    if (!cause.empty())
+    if (std::string cause = text_of(guest, "cause"); !cause.empty())
         return cause;
     const auto attempts = number_of(guest, "attempts");
     return attempts > 1 ? render::count(attempts, "attempt") : "";

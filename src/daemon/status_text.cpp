@@ -25,7 +25,7 @@ std::string guests_at_work(const Machine& machine) {
             text += fmt::format(" {}%", 100 * guest.done.count / guest.total.count);
         if (named > 0 && names.size() + text.size() > kTail)
             break;
-        names = text + (names.empty() ? "" : ", " + names);
+        names.insert(0, names.empty() ? text : text + ", ");
         ++named;
     }
     if (named == 0)

@@ -120,12 +120,11 @@ tl::expected<std::string, Fault> find_address(UriContext& context, virDomainPtr 
         if (found && !found->empty()) {
             return found;
         }
-        if (found) {
-            answered = true;
-        } else if (is_dead(virDomainGetConnect(domain))) {
+        if (!found && is_dead(virDomainGetConnect(domain))) {
             return found;
-        } else if (!is_unsupported(found.error())) {
-            // One that cannot tell now (a network that is down, an agent that is silent).
+        }
+        // Or one that cannot tell now (a network that is down, an agent that is silent).
+        if (found || !is_unsupported(found.error())) {
             answered = true;
         } else {
             fault = found.error();

@@ -79,9 +79,11 @@ Devices interfaces(Node devices) {
         const auto source = each.child("source");
         const auto network = text_of(source, "network");
         const auto where = first_of(source, {"bridge", "dev", "path", "address", "name"});
-        const auto type = text_of(each, "type");
-        found["interface " + text_of(each.child("mac"), "address")] =
-            !network.empty() ? "network " + network : type + (where.empty() ? where : " " + where);
+        auto& told = found["interface " + text_of(each.child("mac"), "address")];
+        told = network.empty() ? text_of(each, "type") : "network " + network;
+        if (network.empty() && !where.empty()) {
+            told.append(" ").append(where);
+        }
     }
     return found;
 }

@@ -52,7 +52,7 @@ NeedEvents::NeedEvents(virConnectPtr connection, NeedKind kind, Callback callbac
                               generic<virConnectNetworkEventGenericCallback>(on_network),
                               opaque.get(), free_callback);
     if (registered_ >= 0) {
-        opaque.release();
+        static_cast<void>(opaque.release());  // libvirt frees it
     }
 }
 

@@ -117,7 +117,7 @@ CloseNotice::CloseNotice(virConnectPtr connection, Callback callback) : connecti
     registered_ =
         virConnectRegisterCloseCallback(connection, on_close, opaque.get(), free_callback) == 0;
     if (registered_) {
-        opaque.release();
+        static_cast<void>(opaque.release());  // libvirt frees it
     }
 }
 
@@ -151,7 +151,7 @@ void GuestEvents::add(int event, virConnectDomainEventGenericCallback callback) 
     const int id = virConnectDomainEventRegisterAny(connection_, nullptr, event, callback,
                                                     opaque.get(), free_context);
     if (id >= 0) {
-        opaque.release();
+        static_cast<void>(opaque.release());  // libvirt frees it
         registered_.push_back(id);
     }
 }

@@ -44,7 +44,7 @@ std::string duration(Duration span) {
     if (seconds < 3600)
         return two(seconds, 60, "min", "s");
     const std::int64_t minutes = (seconds + 30) / 60;
-    if (minutes < 24 * 60)
+    if (minutes < std::int64_t{24} * 60)
         return two(minutes, 60, "h", "min");
     return two((minutes + 30) / 60, 24, "d", "h");
 }

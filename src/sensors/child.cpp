@@ -142,9 +142,10 @@ void become(const ChildPlan& plan) noexcept {
     arrange_files(plan);
     static char real[PATH_MAX];
     static char written[PATH_MAX];
-    if (plan.path[0] != '/' || std::strlen(plan.path) >= sizeof written)
+    const auto length = std::strlen(plan.path);
+    if (plan.path[0] != '/' || length >= sizeof written)
         refuse("its path", " is not absolute, or too long");
-    std::strcpy(written, plan.path);
+    std::memcpy(written, plan.path, length + 1);
     find_program(plan.path, real);
     check_folders(written);
     check_folders(real);

@@ -77,7 +77,8 @@ void MountTable::read() {
         listener();
 }
 
-MountNeed::MountNeed(MountTable& table, Errands& errands, std::string path, Reporter reporter)
+MountNeed::MountNeed(MountTable& table, Errands& errands, const std::string& path,
+                     Reporter reporter)
     : table_(table),
       errands_(errands),
       path_(plain_path(path)),

@@ -64,7 +64,7 @@ private:
 
 class MountNeed : public Sensor {
 public:
-    MountNeed(MountTable& table, Errands& errands, std::string path, Reporter reporter);
+    MountNeed(MountTable& table, Errands& errands, const std::string& path, Reporter reporter);
 
 private:
     void judge();

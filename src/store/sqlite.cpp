@@ -92,7 +92,7 @@ std::optional<std::uint64_t> Database::frames_in_log() {
 }
 
 bool has_memory() {
-    constexpr sqlite3_uint64 kPlenty = 16 * 1024 * 1024;
+    constexpr sqlite3_uint64 kPlenty = sqlite3_uint64{16} * 1024 * 1024;
     void* const some = sqlite3_malloc64(kPlenty);
     sqlite3_free(some);
     return some != nullptr;

@@ -11,7 +11,8 @@
 
 namespace guestd::store {
 
-Result<Opened> Store::open(std::filesystem::path dir, std::string boot_id, EventSink sink) {
+Result<Opened> Store::open(const std::filesystem::path& dir, const std::string& boot_id,
+                           EventSink sink) {
     try {
         Opening opening = open_state(dir, boot_id);
         auto writer = std::make_shared<Writer>(std::move(opening.db), std::move(opening.reopen),

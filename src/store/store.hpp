@@ -40,7 +40,8 @@ public:
     /// no thread can be made. Blocks for a few disk reads and one write: call before the loop runs.
     /// `boot_id` is this boot's; `sink` gets a `Stored` for every write with an id, from the
     /// store's thread, and nothing after the destructor has returned.
-    static Result<Opened> open(std::filesystem::path dir, std::string boot_id, EventSink sink);
+    static Result<Opened> open(const std::filesystem::path& dir, const std::string& boot_id,
+                               EventSink sink);
 
     /// Writes what is queued, for a bounded time: a thread that a dying disk holds is left behind.
     ~Store() override;

@@ -74,9 +74,9 @@ bool Writer::finish() {
     return finished;
 }
 
-void Writer::work() noexcept {
-    // An exception here is a bug or no memory; a daemon that cannot remember must not go on as if
-    // it could, so it ends (noexcept) and is started again.
+// An exception here is a bug or no memory; a daemon that cannot remember must not go on as if it
+// could, so it ends (noexcept) and is started again.
+void Writer::work() noexcept {  // NOLINT(bugprone-exception-escape)
     while (collect()) {
         if (jobs_.empty()) {
             settle();

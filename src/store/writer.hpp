@@ -40,8 +40,8 @@ public:
 
     /// Any thread; does not block.
     void push(Write write);
-    /// The thread's whole life.
-    void work() noexcept;
+    /// The thread's whole life. An exception ends the process.
+    void work() noexcept;  // NOLINT(bugprone-exception-escape)
     /// Asks the thread to write what is queued and to end, and waits for it within bounds. The sink
     /// is not called any more once this has returned. False: the thread is stuck.
     bool finish();

@@ -150,6 +150,7 @@ void Objects::announce(const ByPath<View>& before, const ByPath<View>& after) {
         if (names.empty())
             continue;
         std::vector<char*> words;
+        words.reserve(names.size() + 1);
         for (const char* const name : names)
             words.push_back(const_cast<char*>(name));
         words.push_back(nullptr);

@@ -47,7 +47,7 @@ Result<void> make_marker(const Driver& driver, const std::string& root) {
     if (fs::exists(marker, error))
         return {};
     fs::create_directories(marker.parent_path(), error);
-    std::ofstream{marker, std::ios::app};
+    std::ofstream{marker, std::ios::app}.close();
     fs::permissions(marker, fs::perms::owner_read | fs::perms::owner_write, error);
     if (!fs::exists(marker, error))
         return fail(ErrorCode::io, marker.string() + " cannot be made");
