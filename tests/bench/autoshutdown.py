@@ -35,13 +35,21 @@ def saved(guests):
     return count
 
 
-def sample(packages, count, way, manager):
+def set_up(bed, way, manager, image_format):
+    """Before the first guest: what libvirt reads when it starts."""
+    settings = LIBVIRT[way] if manager == "libvirt" else ""
+    if image_format:
+        settings += f'save_image_format = "{image_format}"\n'
+    if manager != "guestd":
+        bed.host.exec("systemctl disable --now guestd", check=True)
+    bed.host.exec("cat >>/etc/libvirt/qemu.conf && systemctl restart libvirtd",
+                  stdin=settings.encode(), check=True)
+
+
+def sample(packages, count, way, manager, image_format):
     """(seconds from poweroff to the end, how busy the machine was before)"""
     with Bed(packages, "trixie") as bed:
-        if manager != "guestd":
-            settings = LIBVIRT[way] if manager == "libvirt" else ""
-            bed.host.exec("systemctl disable --now guestd 2>/dev/null; cat >>/etc/libvirt/qemu.conf"
-                          " && systemctl restart libvirtd", stdin=settings.encode(), check=True)
+        set_up(bed, way, manager, image_format)
         guests = QemuGuests(bed, count)
         if manager == "guestd":
             Guestd().enter(bed, guests, way)
@@ -54,11 +62,13 @@ def sample(packages, count, way, manager):
         return took, busy
 
 
-def measure(packages, way, runs, count=GUESTS):
+def measure(packages, way, runs, count=GUESTS, image_format=None):
+    """`image_format`: of saved images, for everybody; None = libvirt's default."""
     samples, busy = {"guestd": [], "libvirt": [], "floor": []}, []
     for number in range(runs):
         for manager in sorted(samples, reverse=bool(number % 2)):
-            took, others = sample(packages, count, way, manager)
+            took, others = sample(packages, count, way, manager, image_format)
             samples[manager].append(took)
             busy.append(others)
-    return Result(f"auto-shutdown-{way}", count, samples, {}, statistics.median(busy))
+    name = f"auto-shutdown-{way}" + (f"-{image_format}" if image_format else "")
+    return Result(name, count, samples, {}, statistics.median(busy))

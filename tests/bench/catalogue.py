@@ -36,6 +36,8 @@ SINGLE = {
         [options.deb_trixie], "shutdown", options.runs)],
     "auto-shutdown-save": lambda options: [autoshutdown.measure(
         [options.deb_trixie], "save", options.runs)],
+    "auto-shutdown-save-sparse": lambda options: [autoshutdown.measure(
+        [options.deb_trixie], "save", options.runs, image_format="sparse")],
 }
 DEFAULT = [*(f"{half}-{size}" for size in SIZES for halves in cycles.WAYS.values()
              for half in halves),

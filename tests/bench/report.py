@@ -19,6 +19,7 @@ TARGETS = {
     "shutdown-100": {"over": 1.15}, "save-100": {"over": 1.15}, "restore-100": {"over": 1.15},
     "auto-shutdown-shutdown": {"slower": ("libvirt", 1.3)},
     "auto-shutdown-save": {"against": ("libvirt", 5)},
+    "auto-shutdown-save-sparse": {"against": ("libvirt", 5)},
     "testdriver-1000": {"against": ("stock-parallel", 30), "over": 1.25},
     "plan-10000": {"within": 1}, "plan-100000": {"within": 15},
 }
