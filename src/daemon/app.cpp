@@ -205,6 +205,7 @@ void App::set_up_machine(const Restored& restored) {
         renew_stand_by_.arm(now() + kRenewAfter);
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
+    marks_.clear(Marks::kStopped);
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
         prepared_ = static_cast<RunId>(std::strtoul(announced.front().c_str(), nullptr, 10));
         announced_look_.arm(now());

@@ -74,6 +74,7 @@ void App::host_answered(const systemd::HostFate& fate) {
     log_line(LogLevel::info, ids::kStopping,
              "the host stays up: no guest is touched" +
                  std::string{machine_->active_run() ? ", the next start continues the run" : ""});
+    marks_.set(Marks::kStopped);
     leave(kExitOk);
 }
 

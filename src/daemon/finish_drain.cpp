@@ -5,6 +5,7 @@
 
 #include "daemon/app.hpp"
 #include "systemd/message_ids.hpp"
+#include "takeover/host_facts.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -48,13 +49,20 @@ Result<HostFate> ask() {
 }  // namespace
 
 Result<int> finish_drain(const Options& options) {
-    if (Marks{options.runtime_dir}.has(Marks::kDrained))
+    const Marks marks{options.runtime_dir};
+    if (marks.has(Marks::kDrained))
         return kExitOk;
     const auto fate = ask();
     if (!fate)
         return tl::unexpected<Error>{fate.error()};
     if (std::holds_alternative<systemd::StaysUp>(*fate))
         return kExitOk;
+    // Else two would save the same guests: libvirt's own shutdown, say, and this one.
+    if (marks.has(Marks::kStopped) && !takeover::is_enabled("", takeover::kGuestdUnit)) {
+        log_line(systemd::LogLevel::info, systemd::message_ids::kStopping,
+                 "guestd was stopped and is disabled: no guest is touched");
+        return kExitOk;
+    }
     auto app = App::create(options);
     if (!app)
         return tl::unexpected<Error>{app.error()};

@@ -11,8 +11,8 @@ namespace guestd::daemon {
 
 int hold_autostart(const Options& options) {
     const Marks marks{options.runtime_dir};
-    for (const auto* old :
-         {Marks::kSafeBoot, Marks::kBootRun, Marks::kDrained, Marks::kUris, Marks::kAnnounced})
+    for (const auto* old : {Marks::kSafeBoot, Marks::kBootRun, Marks::kDrained, Marks::kStopped,
+                            Marks::kUris, Marks::kAnnounced})
         marks.clear(old);  // a soft reboot keeps them
     marks.set(Marks::kNewBoot);
     const auto settings = load_settings(options, std::nullopt);

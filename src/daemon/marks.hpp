@@ -23,6 +23,8 @@ public:
     static constexpr const char* kBootRun = "boot-run";
     /// The drain for the host that goes down has ended: nothing is left to finish.
     static constexpr const char* kDrained = "drained";
+    /// guestd was stopped while the host stayed up.
+    static constexpr const char* kStopped = "stopped";
     /// The drain that logind's announcement has begun: its number, until it is withdrawn.
     static constexpr const char* kAnnounced = "announced";
     /// Sessions of a user that guestd knows already, a line each.
