@@ -128,7 +128,7 @@ void Machine::Impl::restore(Outbox& out, const Restored& restored, bool safe_boo
         drain_ = std::make_unique<DrainRun>(*unfinished, std::move(unfinished_guests));
         drain_->begin(ctx);
     } else if (unfinished) {
-        boot_ = std::make_unique<BootRun>(*unfinished, std::move(unfinished_guests));
+        boot_ = std::make_unique<BootRun>(*unfinished, unfinished_guests);
         boot_->begin(ctx);
     } else if (!restored.boot_run_done && !safe_boot) {
         begin_boot(ctx, new_run(ctx, RunKind::boot, Trigger::host_boot), {});

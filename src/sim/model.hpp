@@ -25,7 +25,8 @@ enum class Agent {
     refuses,
 };
 
-struct GuestModel {
+// In the order in which a person reads it.
+struct GuestModel {  // NOLINT(clang-analyzer-optin.performance.Padding)
     std::string name;
     GuestState state = GuestState::running;  ///< at the beginning
     bool persistent = true;

@@ -40,7 +40,7 @@ struct Source::State : std::enable_shared_from_this<Source::State> {
 
     /// Keeps the callback alive while it runs, even if it destroys its own source.
     int dispatch(std::uint32_t revents) noexcept {
-        const auto alive = weak_from_this().lock();
+        const auto alive = weak_from_this().lock();  // there is no handle without an owner
         try {
             callback(revents);
             return 0;
