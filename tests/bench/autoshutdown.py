@@ -15,7 +15,10 @@ from report import Result
 
 GUESTS = 30
 IMAGES = "/var/lib/libvirt/qemu/save"
-COMPLETE = b"LibvirtQemudSave"  # what a whole image begins with
+# An image's head: the magic of a whole one, and three numbers before that of the format.
+COMPLETE = b"LibvirtQemudSave"
+FORMAT_AT, HEAD = 28, 32
+FORMATS = {None: 0, "sparse": 6}
 LIBVIRT = {
     "shutdown": 'auto_shutdown_try_save = "none"\nauto_shutdown_try_shutdown = "all"\n'
                 'auto_shutdown_poweroff = "all"\nauto_shutdown_wait = 300\n',
@@ -24,24 +27,30 @@ LIBVIRT = {
 }
 
 
-def saved(guests):
-    """How many whole images there are on a host that is down."""
+def saved(guests, image_format):
+    """How many whole images of the format there are on a host that is down."""
     count = 0
     for name in guests.fleet.names:
         try:
-            count += guests.bed.host.read_file(f"{IMAGES}/{name}.save").startswith(COMPLETE)
+            head = guests.bed.host.read_file(f"{IMAGES}/{name}.save")[:HEAD]
         except FileNotFoundError:
-            pass
+            continue
+        written = int.from_bytes(head[FORMAT_AT:HEAD], "little")
+        count += head.startswith(COMPLETE) and written == FORMATS[image_format]
     return count
 
 
 def set_up(bed, way, manager, image_format):
-    """Before the first guest: what libvirt reads when it starts."""
+    """Before the first guest: what libvirt reads when it starts, and nobody who helps others."""
     settings = LIBVIRT[way] if manager == "libvirt" else ""
     if image_format:
         settings += f'save_image_format = "{image_format}"\n'
     if manager != "guestd":
-        bed.host.exec("systemctl disable --now guestd", check=True)
+        # The latter would finish what libvirt has not done when its time is over.
+        bed.host.exec("systemctl disable --now guestd && systemctl mask --now guestd-finish",
+                      check=True)
+    if manager == "floor":  # as guestd-workers.service has it for guestd
+        bed.host.exec("echo 'min_workers = 20' >>/etc/libvirt/libvirtd.conf", check=True)
     bed.host.exec("cat >>/etc/libvirt/qemu.conf && systemctl restart libvirtd",
                   stdin=settings.encode(), check=True)
 
@@ -56,7 +65,7 @@ def sample(packages, count, way, manager, image_format):
         busy = wait_quiet()
         before = Floor().down(bed, guests, way) if manager == "floor" else 0
         took = before + bed.host.poweroff(timeout=600)
-        whole = saved(guests) if way == "save" else len(guests.fleet.obeyed())
+        whole = saved(guests, image_format) if way == "save" else len(guests.fleet.obeyed())
         if whole != count:
             raise BenchError(f"{manager}: {whole} of {count} guests had their {way}")
         return took, busy
