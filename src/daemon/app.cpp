@@ -205,7 +205,6 @@ void App::set_up_machine(const Restored& restored) {
         renew_stand_by_.arm(now() + kRenewAfter);
     marks_.clear(Marks::kNewBoot);
     marks_.clear(Marks::kDrained);
-    marks_.clear(Marks::kStopped);
     if (const auto announced = marks_.lines(Marks::kAnnounced); !announced.empty()) {
         prepared_ = static_cast<RunId>(std::strtoul(announced.front().c_str(), nullptr, 10));
         announced_look_.arm(now());
@@ -323,6 +322,8 @@ void App::after_step() {
                                   "after the boot");
         if (host_goes_down_)
             marks_.set(Marks::kDrained);
+        else
+            marks_.set(Marks::kStopped);
         const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
         return leave(clean ? kExitOk : unclean);
     }

@@ -48,7 +48,8 @@ void App::stop_requested() {
     supervisor_.stopping();
     switch (config_->daemon().on_stop) {
         case OnStop::leave:
-            return host_answered(systemd::StaysUp{});
+            log_line(LogLevel::info, ids::kStopping, "no guest is touched (daemon.on_stop)");
+            return leave(kExitOk);
         case OnStop::drain:
         case OnStop::automatic:
             const auto told = [this](const systemd::HostFate& fate) { host_answered(fate); };

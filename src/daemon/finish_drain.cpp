@@ -5,7 +5,7 @@
 
 #include "daemon/app.hpp"
 #include "systemd/message_ids.hpp"
-#include "takeover/host_facts.hpp"
+#include "systemd/unit_file.hpp"
 
 namespace guestd::daemon {
 namespace {
@@ -46,6 +46,12 @@ Result<HostFate> ask() {
     return fate;
 }
 
+/// Only if systemd says so.
+bool is_disabled() {
+    const auto state = systemd::unit_file_state("guestd.service");
+    return state == "disabled" || state == "masked" || state == "masked-runtime";
+}
+
 }  // namespace
 
 Result<int> finish_drain(const Options& options) {
@@ -58,7 +64,7 @@ Result<int> finish_drain(const Options& options) {
     if (std::holds_alternative<systemd::StaysUp>(*fate))
         return kExitOk;
     // Else two would save the same guests: libvirt's own shutdown, say, and this one.
-    if (marks.has(Marks::kStopped) && !takeover::is_enabled("", takeover::kGuestdUnit)) {
+    if (marks.has(Marks::kStopped) && is_disabled()) {
         log_line(systemd::LogLevel::info, systemd::message_ids::kStopping,
                  "guestd was stopped and is disabled: no guest is touched");
         return kExitOk;

@@ -8,6 +8,7 @@
 #include "daemon/app.hpp"
 #include "daemon/finish_drain.hpp"
 #include "daemon/hold_autostart.hpp"
+#include "daemon/marks.hpp"
 #include "daemon/options.hpp"
 #include "daemon/user_session.hpp"
 #include "systemd/log.hpp"
@@ -35,6 +36,9 @@ int run(int argc, char** argv) {
             return kExitFault;
         }
     }
+    // Before anything can fail: a guestd that was meant to run is stood in for.
+    if (!options->finish_drain)
+        Marks{options->runtime_dir}.clear(Marks::kStopped);
     const auto done = options->finish_drain
                           ? finish_drain(*options)
                           : App::create(*options).map([](const auto& app) { return app->run(); });

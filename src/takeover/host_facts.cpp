@@ -33,6 +33,21 @@ std::vector<fs::path> entries_of(const fs::path& folder, std::error_code& error)
     return found;
 }
 
+bool is_enabled(const std::string& root, const char* unit) {
+    bool wanted = false;
+    for (const auto* folder : kUnitFolders) {
+        std::error_code error;
+        if (fs::read_symlink(root + folder + "/" + unit, error) == "/dev/null")
+            return false;  // masked
+        for (const auto& entry : entries_of(root + folder, error)) {
+            const auto kind = entry.extension();
+            wanted =
+                wanted || ((kind == ".wants" || kind == ".requires") && is_there(entry / unit));
+        }
+    }
+    return wanted;
+}
+
 std::optional<unsigned> count_flagged(const Driver& driver, const std::string& root) {
     std::error_code error;
     const auto entries = entries_of(autostart_folder_of(driver, root), error);
@@ -101,21 +116,6 @@ DriverFacts read_driver(const Driver& driver, const config::Config* config,
 }
 
 }  // namespace
-
-bool is_enabled(const std::string& root, const char* unit) {
-    bool wanted = false;
-    for (const auto* folder : kUnitFolders) {
-        std::error_code error;
-        if (fs::read_symlink(root + folder + "/" + unit, error) == "/dev/null")
-            return false;  // masked
-        for (const auto& entry : entries_of(root + folder, error)) {
-            const auto kind = entry.extension();
-            wanted =
-                wanted || ((kind == ".wants" || kind == ".requires") && is_there(entry / unit));
-        }
-    }
-    return wanted;
-}
 
 const char* to_string(Starter starter) {
     switch (starter) {

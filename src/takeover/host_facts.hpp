@@ -44,9 +44,6 @@ struct HostFacts {
     bool qemu_conf_readable = true;
 };
 
-/// A link makes something want the unit, and it is not masked. Blocks on the disk; does not throw.
-bool is_enabled(const std::string& root, const char* unit);
-
 /// Who starts a driver's autostart guests at the next boot.
 enum class Starter {
     guestd,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An administrator stops guestd, and the host goes down later: its stand-in drains the guests, who
-are still guestd's. With guestd disabled as well they are somebody else's, and nobody interferes."""
+are still guestd's. With guestd disabled as well they are somebody else's, and nobody interferes;
+unless guestd was at work all the same."""
 
 from observe import wait_known
 from support import Fleet, expect
@@ -14,6 +15,8 @@ ready = "running"
 [shutdown]
 stop = ["save 1min"]
 """
+DROP_IN = "/etc/systemd/system/guestd.service.d/test.conf"
+DEADLY = "[Service]\nExecStop=/bin/kill -KILL $MAINPID\n"
 IMAGES = "/var/lib/libvirt/qemu/save"
 
 
@@ -44,8 +47,20 @@ def run(context):
     host.exec("guestctl wait", timeout=60, check=True)
     expect(fleet.running() == fleet.names, f"running: {fleet.running()}")
 
-    # In this order, too, guestd is enabled when it is stopped.
-    host.exec("systemctl stop guestd; systemctl disable guestd", check=True)
+    # Disabled, but at work: it is killed before it hears of its stop.
+    host.put_file(DROP_IN, DEADLY)
+    host.exec("systemctl stop guestd; systemctl disable guestd; systemctl daemon-reload; "
+              "systemctl start guestd", check=True)
+    wait_known(fleet)
+    host.poweroff()
+    expect("its drain is finished now" in said(host), said(host))
+    expect(all(has_image(host, name) for name in fleet.names), "not all were saved")
+
+    host.boot()
+    fleet.start(wait_up=False)  # from their images
+    host.exec(f"rm {DROP_IN}; systemctl daemon-reload; systemctl start guestd", check=True)
+    wait_known(fleet)
+    host.exec("systemctl stop guestd", check=True)
     expect(fleet.running() == fleet.names, "the stop of guestd touched a guest")
     host.poweroff()
     expect("guestd was stopped and is disabled" in said(host), said(host))
