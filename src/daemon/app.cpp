@@ -320,10 +320,7 @@ void App::after_step() {
             console_->say(clean ? "all guests are down"
                                 : "not all guests went down as they should: see guestctl history "
                                   "after the boot");
-        if (host_goes_down_)
-            marks_.set(Marks::kDrained);
-        else
-            marks_.set(Marks::kStopped);
+        marks_.set(host_goes_down_ ? Marks::kDrained : Marks::kStopped);
         const int unclean = host_goes_down_ ? kExitUnclean : kExitFault;
         return leave(clean ? kExitOk : unclean);
     }

@@ -10,11 +10,11 @@ import statistics
 
 from bed import Bed, BenchError, wait_quiet
 from fleets import QemuGuests
+from hosts.fleet import IMAGES
 from managers import Floor, Guestd
 from report import Result
 
 GUESTS = 30
-IMAGES = "/var/lib/libvirt/qemu/save"
 # An image's head: the magic of a whole one, and three numbers before that of the format.
 COMPLETE = b"LibvirtQemudSave"
 FORMAT_AT, HEAD = 28, 32

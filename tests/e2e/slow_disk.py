@@ -5,8 +5,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from hosts.fleet import IMAGES
+
 SOURCE = Path(__file__).with_name("slow-lzop.c")
-IMAGES = "/var/lib/libvirt/qemu/save"
 
 
 def install(host, bytes_per_second):

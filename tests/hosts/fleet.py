@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from guests import Guest, disk_image, domain_xml  # noqa: E402  (needs the path above)
 
 FOLDER = "/var/lib/guestd-test"  # NAME.img, NAME.xml and NAME.trace of each guest
+IMAGES = "/var/lib/libvirt/qemu/save"  # NAME.save of each guest that qemu:///system has saved
 
 
 class Fleet:

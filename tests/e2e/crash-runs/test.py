@@ -14,6 +14,7 @@ import random
 
 import observe
 import outside
+from hosts.fleet import IMAGES
 from support import Fleet, configure, expect
 from guests import Guest
 
@@ -43,7 +44,7 @@ requires = ["db"]
 name = "kept"
 shutdown.stop = ["save 40s", "destroy"]
 """
-IMAGE = "/var/lib/libvirt/qemu/save/kept.save"
+IMAGE = f"{IMAGES}/kept.save"
 # SIGKILL instead of the Nth fdatasync(): what is written before it is durable, what follows is not.
 AT_SYNC = """pid=$(systemctl show -P MainPID guestd)
 task=$(grep -lx store /proc/$pid/task/*/comm); tid=$(basename ${{task%/comm}})

@@ -9,14 +9,13 @@ set aside, never deleted.
 import json
 from dataclasses import dataclass
 
-from hosts.fleet import FOLDER
+from hosts.fleet import FOLDER, IMAGES
 from support import Fleet, configure, expect, newest_run
 from guests import Guest
 
 KINDS = ("container",)
 MANAGERS = ("guestd",)
 
-SAVES = "/var/lib/libvirt/qemu/save"
 CONFIG = """
 [boot]
 ready = "running"
@@ -66,7 +65,7 @@ CASES = {
 
 
 def fill(text, name):
-    return text.format(name=name, saves=SAVES, folder=FOLDER)
+    return text.format(name=name, saves=IMAGES, folder=FOLDER)
 
 
 def check(name, case, told, before, after, entries, images):
@@ -112,7 +111,7 @@ def run(context):
     after = fleet.traces()
     entries = {entry["name"]: entry.get("last_error")
                for entry in json.loads(host.out("guestctl --json resume-list"))}
-    images = host.out(f"ls {SAVES}").split()
+    images = host.out(f"ls {IMAGES}").split()
     for name, case in CASES.items():
         check(name, case, told[name], before[name], after[name], entries, images)
     up = [name for name, case in CASES.items() if case.outcome != "failed"]

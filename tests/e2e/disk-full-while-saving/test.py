@@ -7,6 +7,7 @@ and who is shut down notices nothing. Once there is space again, everybody comes
 """
 
 import slow_disk
+from hosts.fleet import IMAGES
 from support import Fleet, configure, expect, newest_run, outcomes
 from guests import Guest
 
@@ -24,10 +25,10 @@ stop = ["save 1min", "shutdown 2s", "destroy"]
 name = "asked"
 shutdown.stop = ["shutdown 1min", "destroy"]
 """
-SMALL_DISK = f"mount -t tmpfs -o size=256m,mode=700 images {slow_disk.IMAGES}"
+SMALL_DISK = f"mount -t tmpfs -o size=256m,mode=700 images {IMAGES}"
 # When the small guest is down and both others are under way. Most of the file is there at once;
 # it takes the space as well that a save gives back when it fails, or the other one would fit.
-DRAIN_AND_FILL = f"""cd {slow_disk.IMAGES}
+DRAIN_AND_FILL = f"""cd {IMAGES}
 guestctl drain --yes --wait >/run/drain.log 2>&1 & draining=$!
 size() {{ stat -c %s "$1" 2>/dev/null || echo 0; }}
 until [ "$(virsh domstate small)" = "shut off" ] &&
@@ -62,14 +63,14 @@ def run(context):
     traces = fleet.traces()
     expect(traces["large"] == traces["asked"] == "UAD" and traces["small"] == "U"
            and set(traces["largedeaf"][1:]) == {"A"}, f"traces: {traces}")
-    left = host.out(f"ls {slow_disk.IMAGES}").split()
+    left = host.out(f"ls {IMAGES}").split()
     if left != ["small.save", "somebody.log"]:
         raise AssertionError(
             f"in the folder of the images: {left}\n{guests}\n" +
-            host.out(f"cd {slow_disk.IMAGES}; ls -l --full-time; head -c 16 large*.save; echo; "
+            host.out(f"cd {IMAGES}; ls -l --full-time; head -c 16 large*.save; echo; "
                      "journalctl --unit libvirtd --no-pager --lines 20"))
 
-    host.exec(f"rm {slow_disk.IMAGES}/somebody.log && guestctl boot --wait", timeout=60,
+    host.exec(f"rm {IMAGES}/somebody.log && guestctl boot --wait", timeout=60,
               check=True)
     expect(outcomes(host, "boot") == {"large": "started", "largedeaf": "started",
                                       "small": "restored", "asked": "started"},

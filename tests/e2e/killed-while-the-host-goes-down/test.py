@@ -4,6 +4,7 @@ again and again since long before. systemd restarts nothing then; the guests are
 same, and come back."""
 
 import observe
+from stand_in import DEADLY, finished
 from support import Fleet, expect
 
 KINDS = ("container",)
@@ -20,8 +21,6 @@ stop = ["shutdown 3s", "save 1min"]
 deadline = "2min"
 """
 MAIN = "systemctl show -P MainPID guestd"
-# It never hears of its stop.
-DEADLY = "[Service]\nExecStop=/bin/kill -KILL $MAINPID\n"
 # Until the next boot.
 CRASHING = "/run/systemd/system/guestd.service.d/crashing.conf"
 CRASHES = "[Service]\nExecStartPost=/bin/kill -KILL $MAINPID\n"
@@ -32,11 +31,6 @@ def back_again(host, fleet, traces):
     expect(host.exec("guestctl wait", timeout=60).rc == 0, "the boot run was not clean")
     expect(fleet.running() == fleet.names, f"running: {fleet.running()}")
     fleet.wait_traces(traces, timeout=30)
-
-
-def finished(host):
-    """How often the last boot's drain was finished for a guestd that was not there."""
-    return host.journal("-u", "guestd-finish", "-b").count("its drain is finished now")
 
 
 def run(context):

@@ -3,6 +3,7 @@
 fast enough for all of them: it makes nothing of what it did not see, and aborts no save."""
 
 import slow_disk
+from hosts.fleet import IMAGES
 from support import Fleet, configure, expect, newest_run, outcomes
 from guests import Guest
 
@@ -18,7 +19,7 @@ ready = "running"
 stop = ["save 40s", "destroy"]
 """
 # From the first 2 MiB of the second guest's image to its 40th.
-STALL = f"""cd {slow_disk.IMAGES}
+STALL = f"""cd {IMAGES}
 size() {{ stat -c %s vm2.save 2>/dev/null || echo 0; }}
 pid=$(systemctl show -P MainPID guestd)
 until [ "$(size)" -gt 2000000 ]; do sleep 0.02; done

@@ -3,8 +3,10 @@
 are still guestd's. With guestd disabled as well they are somebody else's, and nobody interferes;
 unless guestd was at work all the same."""
 
+from hosts.fleet import IMAGES
 from observe import wait_known
-from support import Fleet, expect
+from stand_in import DEADLY, finished, said
+from support import Fleet, configure, expect
 
 KINDS = ("container",)
 MANAGERS = ("guestd",)
@@ -16,8 +18,6 @@ ready = "running"
 stop = ["save 1min"]
 """
 DROP_IN = "/etc/systemd/system/guestd.service.d/test.conf"
-DEADLY = "[Service]\nExecStop=/bin/kill -KILL $MAINPID\n"
-IMAGES = "/var/lib/libvirt/qemu/save"
 
 
 def has_image(host, name):
@@ -27,21 +27,16 @@ def has_image(host, name):
         return False
 
 
-def said(host):
-    return host.journal("-u", "guestd-finish", "-b")
-
-
 def run(context):
     host = context.managed_host()
-    host.put_file("/etc/guestd/guestd.toml", CONFIG)
-    host.exec("systemctl restart guestd", check=True)
+    configure(host, CONFIG)
     fleet = Fleet.of(host, 2).define().start()
     wait_known(fleet)
 
     host.exec("systemctl stop guestd", check=True)
     expect(fleet.running() == fleet.names, "the stop of guestd touched a guest")
     host.poweroff()
-    expect("its drain is finished now" in said(host), said(host))
+    expect(finished(host) == 1, said(host))
     expect(all(has_image(host, name) for name in fleet.names), "not all were saved")
     host.boot()
     host.exec("guestctl wait", timeout=60, check=True)
@@ -53,7 +48,7 @@ def run(context):
               "systemctl start guestd", check=True)
     wait_known(fleet)
     host.poweroff()
-    expect("its drain is finished now" in said(host), said(host))
+    expect(finished(host) == 1, said(host))
     expect(all(has_image(host, name) for name in fleet.names), "not all were saved")
 
     host.boot()
